@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# What the scripts that build and boot kernels share: the cache, its locks,
+# and the packages of the machine. Sourced, never run.
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dm-fastloop
+JOBS=${JOBS:-$(nproc)}
+
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 1
+}
+
+note() {
+	printf '%s\n' "${0##*/}: $*" >&2
+}
+
+# as_root COMMAND…: packages need root; everything else here does not ask.
+as_root() {
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "needs root to run '$*', and sudo is not installed: run this as root, or install the packages yourself"
+	fi
+}
+
+# need_packages PACKAGE…: install those that are missing, ask nobody.
+need_packages() {
+	local p missing=()
+
+	for p; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] ||
+			missing+=("$p")
+	done
+	[ "${#missing[@]}" -gt 0 ] || return 0
+	note "installing ${missing[*]}"
+	as_root apt-get -q update >&2 ||
+		note "apt-get update failed, going on with the lists that are there"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		install --no-install-recommends "${missing[@]}" >&2 ||
+		die "cannot install ${missing[*]}"
+}
+
+# locked NAME COMMAND…: run it while holding the cache's lock of that name, so
+# that two builders of one thing do not meet.
+locked() {
+	local name=$1 fd rc
+	shift
+
+	mkdir -p "$CACHE/locks"
+	exec {fd}>"$CACHE/locks/$name"
+	flock -n "$fd" || {
+		note "waiting for another user of $name"
+		flock "$fd"
+	}
+	# The lock must not outlive us in a daemon that the command leaves.
+	"$@" {fd}>&-
+	rc=$?
+	exec {fd}>&-
+	return $rc
+}
+
+# complete DIR: an entry of the cache is valid once its stamp is there; an
+# interrupted build has none and is begun again.
+complete() {
+	[ -e "$1/.complete" ]
+}
