@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * extent_map: a maple tree of value entries, so no object per extent.
+ *
+ * Three properties of the maple tree shape this file.
+ *
+ * In RCU mode a walk is memory-safe against a mutator, but a leaf may be
+ * changed in place, first a slot and then a pivot. A walk that read a pivot
+ * before two such changes and the slot after them pairs an entry with a range
+ * that it never had: for us, a write to somebody else's blocks. So the
+ * sequence count: an answer counts only if no mutation overlapped the walk.
+ *
+ * It joins neighbouring NULLs, but not neighbouring equal entries. We do.
+ *
+ * With a gfp that must not block, mas_store_gfp() goes round for ever, with
+ * the tree's lock held, once it has got some but not all of its nodes; with
+ * one that may block, it sleeps between the start and the end of the store,
+ * where readers cannot get an answer. mas_store() makes exactly one attempt
+ * and never sleeps; what it lacks is allocated out here.
+ */
+#include <linux/build_bug.h>
+#include <linux/errno.h>
+#include <linux/gfp.h>
+#include <linux/limits.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/processor.h>
+#include <linux/rcupdate.h>
+#include <linux/xarray.h>
+
+#include "extent_map.h"
+
+/* How often a reader tries to get in between mutations (well below 1 us each) */
+#define FLOOP_LOOKUP_TRIES	64
+
+/* How often a mutator that may sleep tries to find memory for the tree */
+#define FLOOP_STORE_TRIES	8
+
+/* Entries that make a tree have more nodes than a store can need (3 a level) */
+#define FLOOP_ROOM		(32 * MAPLE_RANGE64_SLOTS)
+
+/*
+ * An entry is the value (phys - sector + FLOOP_BIAS) << FLOOP_KIND_BITS | kind;
+ * biased since a value entry has no sign. Kinds without a place have a zero
+ * above the kind bits, so that equal entries are exactly those to be joined.
+ */
+#define FLOOP_KIND_BITS		2
+#define FLOOP_KIND_MASK		((1UL << FLOOP_KIND_BITS) - 1)
+#define FLOOP_BIAS		FLOOP_MAX_SECTORS
+
+static_assert(FLOOP_FILE <= FLOOP_KIND_MASK);
+static_assert(2 * FLOOP_MAX_SECTORS <= LONG_MAX >> FLOOP_KIND_BITS);
+
+static void *floop_entry(enum floop_kind kind, sector_t sector, sector_t phys)
+{
+	unsigned long place = 0;
+
+	if (kind == FLOOP_WRITTEN)
+		place = phys - sector + FLOOP_BIAS;
+	return xa_mk_value(place << FLOOP_KIND_BITS | kind);
+}
+
+static enum floop_kind floop_entry_kind(void *entry)
+{
+	return xa_to_value(entry) & FLOOP_KIND_MASK;
+}
+
+static sector_t floop_entry_phys(void *entry, sector_t sector)
+{
+	return sector + (xa_to_value(entry) >> FLOOP_KIND_BITS) - FLOOP_BIAS;
+}
+
+void floop_map_init(struct floop_extent_map *map)
+{
+	mt_init_flags(&map->tree, MT_FLAGS_USE_RCU);
+	seqcount_spinlock_init(&map->seq, &map->tree.ma_lock);
+	map->nr_extents = 0;
+	map->known = 0;
+	map->holes = 0;
+}
+
+void floop_map_clear(struct floop_extent_map *map)
+{
+	mtree_lock(&map->tree);
+	write_seqcount_begin(&map->seq);
+	/* Cuts the tree off at its root; RCU frees the nodes. */
+	__mt_destroy(&map->tree);
+	/* In 6.1 it also ends RCU mode: later nodes would be freed at once. */
+	map->tree.ma_flags = MT_FLAGS_USE_RCU;
+	write_seqcount_end(&map->seq);
+
+	WRITE_ONCE(map->nr_extents, 0);
+	WRITE_ONCE(map->known, 0);
+	WRITE_ONCE(map->holes, 0);
+	mtree_unlock(&map->tree);
+}
+
+static void floop_answer_set(struct floop_answer *answer, sector_t sector,
+			     void *entry, unsigned long last)
+{
+	if (unlikely(!entry)) {
+		answer->kind = FLOOP_UNKNOWN;
+		last = min_t(unsigned long, last, FLOOP_MAX_SECTORS - 1);
+	} else {
+		answer->kind = floop_entry_kind(entry);
+		answer->phys = floop_entry_phys(entry, sector);
+	}
+	answer->nr_sectors = last - sector + 1;
+}
+
+void floop_map_lookup(struct floop_extent_map *map, sector_t sector,
+		      struct floop_answer *answer)
+{
+	unsigned int tries = FLOOP_LOOKUP_TRIES;
+
+	do {
+		MA_STATE(mas, &map->tree, sector, sector);
+		/* Does not wait: we may have interrupted the mutator. */
+		unsigned int seq = raw_seqcount_begin(&map->seq);
+		void *entry;
+
+		rcu_read_lock();
+		entry = mas_walk(&mas);
+		rcu_read_unlock();
+
+		if (likely(!read_seqcount_retry(&map->seq, seq))) {
+			floop_answer_set(answer, sector, entry, mas.last);
+			return;
+		}
+		cpu_relax();
+	} while (--tries);
+
+	floop_answer_set(answer, sector, NULL, ULONG_MAX);
+}
+
+/* One mutation: what it stores, and what that does to the counters. */
+struct floop_change {
+	unsigned long first, last;	/* what the caller asked for */
+	unsigned long join_first;	/* with equal neighbours: what is stored */
+	unsigned long join_last;
+	void *entry;			/* NULL: forget */
+	long nr_extents;
+	long known;
+	long holes;
+};
+
+static void floop_change_count(struct floop_change *change, void *entry,
+			       unsigned long first, unsigned long last, int sign)
+{
+	long nr_sectors = sign * (long)(last - first + 1);
+
+	change->known += nr_sectors;
+	if (floop_entry_kind(entry) == FLOOP_HOLE)
+		change->holes += nr_sectors;
+}
+
+/*
+ * Takes account of a range of the map, [first, last], that overlaps the change
+ * or touches it.
+ */
+static void floop_change_meet(struct floop_change *change, void *entry,
+			      unsigned long first, unsigned long last)
+{
+	bool left = first < change->first;
+	bool right = last > change->last;
+
+	if (first <= change->last && last >= change->first)
+		floop_change_count(change, entry, max(first, change->first),
+				   min(last, change->last), -1);
+
+	if (entry == change->entry) {
+		change->join_first = min(change->join_first, first);
+		change->join_last = max(change->join_last, last);
+		change->nr_extents--;
+	} else if (left && right) {
+		change->nr_extents++;
+	} else if (!left && !right) {
+		change->nr_extents--;
+	}
+}
+
+/* Looks at every range that overlaps or touches the change. */
+static void floop_change_survey(struct floop_extent_map *map,
+				struct floop_change *change)
+{
+	MA_STATE(mas, &map->tree, 0, 0);
+	void *entry;
+
+	lockdep_assert_held(&map->tree.ma_lock);
+
+	if (change->first)
+		mas_set(&mas, change->first - 1);
+	mas_for_each(&mas, entry, change->last + 1)
+		floop_change_meet(change, entry, mas.index, mas.last);
+
+	if (change->entry) {
+		floop_change_count(change, change->entry, change->first,
+				   change->last, 1);
+		change->nr_extents++;
+	}
+}
+
+/* One attempt, without sleeping: 0 or -ENOMEM, and then nothing is changed. */
+static int floop_change_try(struct floop_extent_map *map,
+			    const struct floop_change *change)
+{
+	MA_STATE(mas, &map->tree, change->join_first, change->join_last);
+	int r;
+
+	write_seqcount_begin(&map->seq);
+	mas_store(&mas, change->entry);
+	write_seqcount_end(&map->seq);
+
+	r = xa_err(mas.node);
+	mas_destroy(&mas);	/* of nodes that it allocated and did not use */
+	return r;
+}
+
+/*
+ * Makes the next attempt likely to find memory: grows a tree of our own by
+ * more nodes than any store needs, sleeping as gfp allows, and gives the nodes
+ * back to the cache that they, and those of the map, come from.
+ */
+static void floop_make_room(gfp_t gfp)
+{
+	struct maple_tree scratch;
+	unsigned long i;
+
+	mt_init(&scratch);
+	for (i = 0; i < FLOOP_ROOM; i++)
+		if (mtree_store_range(&scratch, i, i, xa_mk_value(i), gfp))
+			break;
+	mtree_destroy(&scratch);
+}
+
+static bool floop_range_fits(sector_t sector, sector_t nr_sectors)
+{
+	return nr_sectors && nr_sectors <= FLOOP_MAX_SECTORS &&
+	       sector <= FLOOP_MAX_SECTORS - nr_sectors;
+}
+
+static int floop_map_change(struct floop_extent_map *map, sector_t sector,
+			    sector_t nr_sectors, void *entry, gfp_t gfp)
+{
+	int tries = gfpflags_allow_blocking(gfp) ? FLOOP_STORE_TRIES : 1;
+	struct floop_change change = {
+		.first = sector,
+		.last = sector + nr_sectors - 1,
+		.join_first = sector,
+		.join_last = sector + nr_sectors - 1,
+		.entry = entry,
+	};
+	int r;
+
+	if (!floop_range_fits(sector, nr_sectors))
+		return -EINVAL;
+
+	mtree_lock(&map->tree);
+	floop_change_survey(map, &change);
+	while ((r = floop_change_try(map, &change)) && --tries) {
+		/* The caller keeps other mutators out: the survey stays true. */
+		mtree_unlock(&map->tree);
+		floop_make_room(gfp);
+		mtree_lock(&map->tree);
+	}
+	if (!r) {
+		WRITE_ONCE(map->nr_extents,
+			   map->nr_extents + change.nr_extents);
+		WRITE_ONCE(map->known, map->known + change.known);
+		WRITE_ONCE(map->holes, map->holes + change.holes);
+	}
+	mtree_unlock(&map->tree);
+	return r;
+}
+
+int floop_map_set(struct floop_extent_map *map, sector_t sector,
+		  sector_t nr_sectors, enum floop_kind kind, sector_t phys,
+		  gfp_t gfp)
+{
+	switch (kind) {
+	case FLOOP_WRITTEN:
+		if (!floop_range_fits(phys, nr_sectors))
+			return -EINVAL;
+		break;
+	case FLOOP_HOLE:
+	case FLOOP_FILE:
+		break;
+	default:
+		return -EINVAL;
+	}
+
+	return floop_map_change(map, sector, nr_sectors,
+				floop_entry(kind, sector, phys), gfp);
+}
+
+int floop_map_forget(struct floop_extent_map *map, sector_t sector,
+		     sector_t nr_sectors, gfp_t gfp)
+{
+	return floop_map_change(map, sector, nr_sectors, NULL, gfp);
+}
