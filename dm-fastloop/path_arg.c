@@ -86,15 +86,6 @@ static size_t floop_text_end(struct floop_text *text)
 	return text->len;
 }
 
-static void floop_put_plain(struct floop_text *text, const char *path)
-{
-	for (; *path; path++) {
-		if (floop_must_quote(*path))
-			floop_text_put(text, '\\');
-		floop_text_put(text, *path);
-	}
-}
-
 static void floop_put_encoded(struct floop_text *text, const char *path)
 {
 	floop_text_put(text, FLOOP_ENCODED);
@@ -115,11 +106,13 @@ size_t floop_path_encode(char *buf, size_t size, const char *path)
 	struct floop_text text = { .buf = buf, .size = size };
 	const char *c;
 
-	for (c = path; *c && !floop_is_control(*c); c++)
+	for (c = path; *c && !floop_must_quote(*c) && !floop_is_control(*c); c++)
 		;
-	if (*c)
+	if (*c) {
 		floop_put_encoded(&text, path);
-	else
-		floop_put_plain(&text, path);
+	} else {
+		while (*path)
+			floop_text_put(&text, *path++);
+	}
 	return floop_text_end(&text);
 }

@@ -4,12 +4,12 @@
  *
  * dm splits a table line at white space and takes a backslash as quote of the
  * next byte (dm_split_args()). "White space" is the kernel's isspace(), and
- * that includes byte 0xA0, the second byte of many UTF-8 letters. A newline
- * cannot be quoted that way, as dmsetup ends the line there. So a path has two
+ * that includes byte 0xA0, the second byte of many UTF-8 letters. But libdm
+ * doubles every backslash of a line that it loads, and dmsetup ends a line at a
+ * newline, so through them nothing can be quoted that way. So a path has two
  * spellings:
  *
- *   plain	the path itself, starting with "/"; when printed, white space
- *		and backslashes are preceded by a backslash
+ *   plain	the path itself, starting with "/"
  *   encoded	"%", then the path with %XX (two hexadecimal digits) for any
  *		byte that needs it
  */
@@ -27,9 +27,9 @@
 const char *floop_path_decode(char *arg);
 
 /*
- * Prints @path so that dm_split_args() and floop_path_decode() give it back:
- * plain, unless it has a control byte (below 0x20, or 0x7f), which needs the
- * encoded spelling. Writes at most @size bytes including the final NUL.
+ * Prints @path so that it can be loaded again, by dmsetup too: plain, unless
+ * it has white space, a backslash or a control byte (below 0x20, or 0x7f);
+ * then encoded. Writes at most @size bytes including the final NUL.
  *
  * Returns the length that the whole needs without the NUL, as snprintf().
  */

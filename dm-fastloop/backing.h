@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * backing: one file that targets map, shared by all of them.
+ *
+ * There is one backing for each (inode, writable or not) in use. It owns the
+ * open file, the lease, the map, the mode and one kernel thread, the worker,
+ * which makes every call into the file system that may sleep.
+ *
+ * Locks, outer first:
+ *   state_lock	(mutex) changes of mode: take, recall and return of the lease
+ *   fs_lock	(mutex) one worker step, or one change of mode: nobody learns
+ *		about or writes to the file while the mode changes
+ *   inflight	not a lock, but drained under both
+ *   lock	(spinlock, irq) queue, mode and broken; inside the file locks'
+ *		flc_lock
+ */
+#ifndef FLOOP_BACKING_H
+#define FLOOP_BACKING_H
+
+#include <linux/atomic.h>
+#include <linux/fs.h>
+#include <linux/kthread.h>
+#include <linux/sched/mm.h>
+#include <linux/workqueue.h>
+
+#include "extent_map.h"
+#include "inflight.h"
+#include "map_source.h"
+
+struct floop_bio;
+
+enum floop_mode {
+	FLOOP_MODE_FILE,	/* no lease: all I/O goes through the file */
+	FLOOP_MODE_DIRECT,	/* lease held: the map may be used */
+	FLOOP_MODE_RECALL,	/* between the two: I/O waits in the queue */
+};
+
+enum { FLOOP_LEASE_LAYOUT, FLOOP_LEASE_DELEG, FLOOP_NR_LEASES };
+
+struct floop_backing {
+	/* Read by every I/O, rarely written. */
+	enum floop_mode mode;		/* written under lock */
+	bool dirty_neighbours;		/* see fill.c */
+	bool filling;			/* see fill.c */
+	u32 epoch;			/* see fill.c */
+	struct address_space *mapping;
+	struct block_device *bdev;	/* under the fs; NULL: none */
+	struct floop_inflight inflight;
+	struct floop_extent_map map;
+
+	/*
+	 * Metadata that a flush must make durable: raised after each write
+	 * through the file and before it is acknowledged; synced_seq follows
+	 * when an fsync that began later has succeeded.
+	 */
+	atomic64_t dirty_seq;
+	atomic64_t synced_seq;
+
+	struct file *file;
+	bool writable;
+	u32 dio_align;			/* bytes; 0: no direct I/O */
+	struct floop_geometry geo;	/* filled when the lease is taken */
+
+	spinlock_t lock;
+	struct list_head queue;		/* struct floop_bio; under lock */
+	struct list_head blocked;	/* by a freeze; tried again; under lock */
+	struct mutex fs_lock;
+	struct kthread_worker *worker;
+	struct kthread_work work;
+	struct kthread_delayed_work retry_work;
+
+	/* lease.c; all under state_lock but broken */
+	struct mutex state_lock;
+	bool broken;			/* under lock: someone wants it back */
+	bool leased[FLOOP_NR_LEASES];
+	bool closing;
+	unsigned int return_delay;	/* seconds */
+	unsigned long leased_since;	/* jiffies */
+	struct work_struct recall_work;
+	struct delayed_work return_work;
+
+	const char *reason;		/* a constant; NULL in direct mode */
+	const char *source;		/* a constant: how it was learned last */
+	unsigned long recalls;
+
+	struct list_head list;		/* of all backings */
+	unsigned int users;		/* under the lock of that list */
+};
+
+/*
+ * Returns the backing for @path, new or shared, counted; or an ERR_PTR with
+ * *@error set to the sentence for ti->error. A new one has tried to take its
+ * lease. May sleep long: the file is fsynced.
+ */
+struct floop_backing *floop_backing_get(const char *path, bool writable,
+					char **error);
+
+/* May sleep. No I/O of the caller may be under way. */
+void floop_backing_put(struct floop_backing *backing);
+
+/* Gives a bio to the worker; any context. */
+void floop_backing_queue(struct floop_backing *backing,
+			 struct floop_bio *fb);
+
+/*
+ * The same for a bio that needs write access to a file system that is being
+ * frozen: it comes back in a while. Worker.
+ */
+void floop_backing_block(struct floop_backing *backing, struct floop_bio *fb);
+
+/* Lets the worker look at its queue; any context. */
+void floop_backing_kick(struct floop_backing *backing);
+
+/*
+ * Nobody else learns about the file, writes to it or changes the mode. I/O of
+ * this backing may have to wait until the lock is released, so memory reclaim
+ * must not be entered under it: allocations become GFP_NOIO.
+ */
+static inline unsigned int floop_fs_lock(struct floop_backing *backing)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	mutex_lock(&backing->fs_lock);
+	return noio;
+}
+
+static inline void floop_fs_unlock(struct floop_backing *backing,
+				   unsigned int noio)
+{
+	mutex_unlock(&backing->fs_lock);
+	memalloc_noio_restore(noio);
+}
+
+/* One step for one queued bio; in the worker, under fs_lock. In bio_path.c. */
+void floop_bio_step(struct floop_backing *backing, struct floop_bio *fb);
+
+/*
+ * Makes everything acknowledged so far durable in the file system. Worker or
+ * change of mode, under fs_lock. Returns 0 or the error of the fsync.
+ */
+int floop_backing_sync(struct floop_backing *backing);
+
+/* Any context. */
+static inline bool floop_backing_synced(struct floop_backing *backing)
+{
+	return atomic64_read(&backing->dirty_seq) ==
+	       atomic64_read(&backing->synced_seq);
+}
+
+static inline struct inode *floop_backing_inode(struct floop_backing *backing)
+{
+	return file_inode(backing->file);
+}
+
+#endif

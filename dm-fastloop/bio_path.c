@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bio_path: see bio_path.h.
+ *
+ * Every bio that map() accepts is ended once, in one of three ways: by dm,
+ * after floop_bio_end_io() has returned DM_ENDIO_DONE for its last part on the
+ * disk; or by floop_bio_end(), which sets FLOOP_BIO_DONE first so that the
+ * same function lets it pass; or it is refused in map() before anything else
+ * has seen it.
+ */
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/pagemap.h>
+
+#include "bio_path.h"
+#include "file_io.h"
+#include "fill.h"
+#include "lease.h"
+#include "route.h"
+#include "source.h"
+
+/* ---- ends ---- */
+
+void floop_bio_end(struct floop_bio *fb, blk_status_t status)
+{
+	struct bio *bio = fb->bio;
+
+	fb->state = FLOOP_BIO_DONE;
+	bio->bi_status = status;
+	bio_endio(bio);
+}
+
+static void floop_bio_requeue(struct floop_bio *fb, enum floop_bio_state state)
+{
+	fb->state = state;
+	floop_backing_queue(fb->target->backing, fb);
+}
+
+/* Returns true if there is more to do. */
+static bool floop_bio_advance(struct floop_bio *fb)
+{
+	bio_advance_iter(fb->bio, &fb->rest, fb->part);
+	fb->part = 0;
+	fb->buffered = false;
+
+	return fb->rest.bi_size;
+}
+
+void floop_bio_part_done(struct floop_bio *fb, blk_status_t status)
+{
+	if (!status && floop_bio_advance(fb))
+		floop_bio_requeue(fb, FLOOP_BIO_ROUTE);
+	else
+		floop_bio_end(fb, status);
+}
+
+/*
+ * Others may have read the file through the page cache while we wrote under
+ * it. A page read before our write was complete is in the cache by now, since
+ * it got there before it was read.
+ */
+static bool floop_write_met_pages(struct floop_backing *backing,
+				  struct floop_bio *fb)
+{
+	loff_t pos = (loff_t)fb->rest.bi_sector << SECTOR_SHIFT;
+
+	smp_mb();	/* our data before the look at the cache */
+	if (unlikely(floop_fill_endangers(backing, fb)))
+		return true;
+	if (likely(!READ_ONCE(backing->mapping->nrpages)))
+		return false;
+
+	return filemap_range_has_page(backing->mapping, pos,
+				      pos + fb->part - 1);
+}
+
+static int floop_bio_disk_end(struct floop_target *target, struct floop_bio *fb,
+			      struct bio *bio, blk_status_t error)
+{
+	bool check = !error && op_is_write(fb->opf) && fb->part &&
+		     floop_write_met_pages(target->backing, fb);
+
+	/* Out of the section before into a queue: recall waits for sections. */
+	floop_bio_leave(fb);
+
+	if (likely(!check && (error || fb->part == fb->rest.bi_size)))
+		return DM_ENDIO_DONE;
+
+	/* map() does not set these for a bio that it sends to the disk. */
+	fb->target = target;
+	fb->bio = bio;
+	if (check)
+		floop_bio_requeue(fb, FLOOP_BIO_CHECK);
+	else
+		floop_bio_part_done(fb, BLK_STS_OK);
+
+	return DM_ENDIO_INCOMPLETE;
+}
+
+int floop_bio_end_io(struct floop_target *target, struct floop_bio *fb,
+		     struct bio *bio, blk_status_t *error)
+{
+	if (fb->state == FLOOP_BIO_DISK)
+		return floop_bio_disk_end(target, fb, bio, *error);
+
+	return DM_ENDIO_DONE;
+}
+
+/* ---- map ---- */
+
+static int floop_bio_to_worker(struct floop_target *target,
+			       struct floop_bio *fb, struct bio *bio)
+{
+	if (bio->bi_opf & REQ_NOWAIT) {
+		fb->state = FLOOP_BIO_DONE;
+		bio_wouldblock_error(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+
+	bio_clear_polled(bio);
+	fb->rest = bio->bi_iter;
+	fb->part = 0;
+	fb->buffered = false;
+	fb->opf = bio->bi_opf;
+	fb->target = target;
+	fb->bio = bio;
+	floop_bio_requeue(fb, FLOOP_BIO_ROUTE);
+
+	return DM_MAPIO_SUBMITTED;
+}
+
+static int floop_bio_to_disk(struct floop_target *target, struct floop_bio *fb,
+			     struct bio *bio, sector_t phys)
+{
+	struct floop_backing *backing = target->backing;
+
+	fb->rest = bio->bi_iter;
+	fb->part = bio->bi_iter.bi_size;
+	fb->epoch = READ_ONCE(backing->epoch);
+	fb->opf = bio->bi_opf;
+	fb->state = FLOOP_BIO_DISK;
+	bio_set_dev(bio, backing->bdev);
+	bio->bi_iter.bi_sector = phys;
+
+	return DM_MAPIO_REMAPPED;
+}
+
+static int floop_bio_zero(struct floop_target *target, struct floop_bio *fb,
+			  struct bio *bio)
+{
+	floop_stat_inc(target->stats, zero_reads);
+	zero_fill_bio(bio);
+	fb->state = FLOOP_BIO_DONE;
+	bio_endio(bio);
+
+	return DM_MAPIO_SUBMITTED;
+}
+
+/*
+ * One disk flush is enough while no metadata waits for an fsync, since all
+ * data that was acknowledged has been written there.
+ */
+static int floop_bio_map_flush(struct floop_target *target,
+			       struct floop_bio *fb, struct bio *bio)
+{
+	struct floop_backing *backing = target->backing;
+
+	floop_stat_inc(target->stats, flushes);
+	fb->section = floop_inflight_enter(&backing->inflight);
+	if (READ_ONCE(backing->mode) == FLOOP_MODE_DIRECT &&
+	    floop_backing_synced(backing))
+		return floop_bio_to_disk(target, fb, bio, 0);
+	floop_bio_leave(fb);
+
+	return floop_bio_to_worker(target, fb, bio);
+}
+
+int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
+		  struct bio *bio)
+{
+	struct floop_backing *backing = target->backing;
+	bool write = op_is_write(bio->bi_opf);
+	struct floop_answer answer;
+
+	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
+		return floop_bio_map_flush(target, fb, bio);
+
+	fb->section = floop_inflight_enter(&backing->inflight);
+	if (unlikely(READ_ONCE(backing->mode) != FLOOP_MODE_DIRECT))
+		goto to_worker;
+	/* FUA promises the metadata too: the worker syncs that first. */
+	if (unlikely(bio->bi_opf & REQ_FUA) && !floop_backing_synced(backing))
+		goto to_worker;
+
+	floop_map_lookup(&backing->map, bio->bi_iter.bi_sector, &answer);
+	if (answer.nr_sectors < bio_sectors(bio))
+		dm_accept_partial_bio(bio, answer.nr_sectors);
+
+	switch (floop_route(answer.kind, write, target->file_only)) {
+	case FLOOP_DO_REMAP:
+		if (write)
+			floop_stat_inc(target->stats, remapped_writes);
+		else
+			floop_stat_inc(target->stats, remapped_reads);
+		return floop_bio_to_disk(target, fb, bio, answer.phys);
+	case FLOOP_DO_ZERO:
+		floop_bio_leave(fb);
+		return floop_bio_zero(target, fb, bio);
+	default:
+		break;
+	}
+
+to_worker:
+	floop_bio_leave(fb);
+	return floop_bio_to_worker(target, fb, bio);
+}
+
+/* ---- the worker's steps; fs_lock held ---- */
+
+/* Aims the bio at what it has to transfer next, as it came from dm. */
+static void floop_bio_aim(struct floop_bio *fb)
+{
+	struct bio *bio = fb->bio;
+
+	bio->bi_iter = fb->rest;
+	bio->bi_iter.bi_size = fb->part;
+	bio->bi_status = BLK_STS_OK;
+}
+
+/* It may have been to the disk before: undo what that leaves in a bio. */
+static void floop_bio_send(struct floop_bio *fb, sector_t phys)
+{
+	struct floop_backing *backing = fb->target->backing;
+	struct bio *bio = fb->bio;
+
+	floop_bio_aim(fb);
+	bio->bi_opf = fb->opf;
+	bio_clear_polled(bio);
+	bio_set_dev(bio, backing->bdev);
+	bio->bi_iter.bi_sector = phys;
+	atomic_set(&bio->__bi_remaining, 1);
+
+	fb->epoch = READ_ONCE(backing->epoch);
+	fb->state = FLOOP_BIO_DISK;
+	floop_bio_enter(fb);
+	submit_bio_noacct(bio);
+}
+
+static blk_status_t floop_step_sync(struct floop_bio *fb)
+{
+	struct floop_backing *backing = fb->target->backing;
+
+	if (floop_backing_synced(backing))
+		return BLK_STS_OK;
+
+	floop_stat_inc(fb->target->stats, syncs);
+	return errno_to_blk_status(floop_backing_sync(backing));
+}
+
+static void floop_step_flush(struct floop_backing *backing,
+			     struct floop_bio *fb)
+{
+	blk_status_t status;
+
+	if (backing->mode == FLOOP_MODE_FILE) {
+		floop_stat_inc(fb->target->stats, syncs);
+		floop_bio_end(fb, errno_to_blk_status(vfs_fsync(backing->file,
+								0)));
+		return;
+	}
+
+	status = floop_step_sync(fb);
+	if (status)
+		floop_bio_end(fb, status);
+	else
+		floop_bio_send(fb, 0);
+}
+
+static void floop_step_remap(struct floop_bio *fb, sector_t phys)
+{
+	blk_status_t status = BLK_STS_OK;
+
+	if (fb->opf & REQ_FUA)
+		status = floop_step_sync(fb);
+	if (status) {
+		floop_bio_end(fb, status);
+		return;
+	}
+
+	if (op_is_write(fb->opf))
+		floop_stat_inc(fb->target->stats, remapped_writes);
+	else
+		floop_stat_inc(fb->target->stats, remapped_reads);
+	floop_bio_send(fb, phys);
+}
+
+static void floop_step_zero(struct floop_bio *fb)
+{
+	floop_stat_inc(fb->target->stats, zero_reads);
+	floop_bio_aim(fb);
+	zero_fill_bio(fb->bio);
+	floop_bio_part_done(fb, BLK_STS_OK);
+}
+
+/* Looks up the beginning of the rest, asking the file system if need be. */
+static void floop_step_look_up(struct floop_backing *backing,
+			       struct floop_bio *fb,
+			       struct floop_answer *answer)
+{
+	sector_t sector = fb->rest.bi_sector;
+
+	floop_map_lookup(&backing->map, sector, answer);
+	if (answer->kind != FLOOP_UNKNOWN)
+		return;
+
+	floop_source_learn(backing, sector);
+	floop_map_lookup(&backing->map, sector, answer);
+	if (answer->kind != FLOOP_UNKNOWN)
+		return;
+
+	/* Nobody knows: this block is the file's, for this time. */
+	answer->kind = FLOOP_FILE;
+	answer->nr_sectors = (backing->geo.align >> SECTOR_SHIFT) -
+		(sector & ((backing->geo.align >> SECTOR_SHIFT) - 1));
+}
+
+static void floop_step_direct(struct floop_backing *backing,
+			      struct floop_bio *fb)
+{
+	bool write = op_is_write(fb->opf);
+	struct floop_answer answer;
+
+	floop_step_look_up(backing, fb, &answer);
+	fb->part = min_t(sector_t, fb->rest.bi_size >> SECTOR_SHIFT,
+			 answer.nr_sectors) << SECTOR_SHIFT;
+
+	switch (floop_route(answer.kind, write, fb->target->file_only)) {
+	case FLOOP_DO_REMAP:
+		floop_step_remap(fb, answer.phys);
+		break;
+	case FLOOP_DO_ZERO:
+		floop_step_zero(fb);
+		break;
+	case FLOOP_DO_FILL:
+		floop_fill(backing, fb);
+		break;
+	default:
+		floop_file_submit(backing, fb);
+		break;
+	}
+}
+
+/*
+ * Written to the disk, but there were pages in the cache. With them gone it is
+ * done. If they cannot be dropped, or if a fill may have put old data over
+ * ours, it is written again, in file mode if need be.
+ */
+static void floop_step_check(struct floop_backing *backing,
+			     struct floop_bio *fb)
+{
+	loff_t pos = (loff_t)fb->rest.bi_sector << SECTOR_SHIFT;
+
+	if (backing->mode == FLOOP_MODE_DIRECT &&
+	    !floop_fill_endangers(backing, fb)) {
+		if (!invalidate_inode_pages2_range(backing->mapping,
+						   pos >> PAGE_SHIFT,
+						   (pos + fb->part - 1) >>
+						   PAGE_SHIFT)) {
+			floop_bio_part_done(fb, BLK_STS_OK);
+			return;
+		}
+		floop_lease_recall(backing, "cached");
+	}
+
+	fb->part = 0;
+	floop_bio_requeue(fb, FLOOP_BIO_ROUTE);
+}
+
+void floop_bio_step(struct floop_backing *backing, struct floop_bio *fb)
+{
+	lockdep_assert_held(&backing->fs_lock);
+
+	if (fb->opf & REQ_PREFLUSH) {
+		floop_step_flush(backing, fb);
+	} else if (fb->state == FLOOP_BIO_CHECK) {
+		floop_step_check(backing, fb);
+	} else if (backing->mode == FLOOP_MODE_FILE) {
+		fb->part = fb->rest.bi_size;
+		floop_file_submit(backing, fb);
+	} else {
+		floop_step_direct(backing, fb);
+	}
+}

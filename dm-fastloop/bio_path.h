@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * bio_path: life of one bio.
+ *
+ *   floop_bio_map()	from dm, never sleeps: what is mapped goes to the disk,
+ *			what is a hole is answered, the rest is queued
+ *   floop_bio_step()	in the worker: one part of one queued bio
+ *   floop_bio_end_io()	from dm, when the disk has ended it
+ *
+ * A bio is never split by us. In map() dm cuts it where the range ends; in the
+ * worker its parts are done one after the other with the one bio, which then
+ * ends once, after its last part or its first error. So nothing is allocated
+ * for it on any path.
+ */
+#ifndef FLOOP_BIO_PATH_H
+#define FLOOP_BIO_PATH_H
+
+#include <linux/bio.h>
+#include <linux/fs.h>
+
+#include "backing.h"
+#include "stats.h"
+
+/* What map() needs of a target; the rest is in target.c. */
+struct floop_target {
+	struct floop_backing *backing;
+	sector_t start;			/* of the device, in the file */
+	bool file_only;			/* start does not fit the disk's blocks */
+	struct floop_stats __percpu *stats;
+};
+
+enum floop_bio_state {
+	FLOOP_BIO_ROUTE,	/* queued: a part has to find its way */
+	FLOOP_BIO_CHECK,	/* queued: written to the disk; pages to drop */
+	FLOOP_BIO_DISK,		/* under way to the disk */
+	FLOOP_BIO_FILE,		/* under way through the file */
+	FLOOP_BIO_DONE,		/* ended by us: dm may have it back */
+};
+
+/* dm's per-bio data. What map() writes comes first. */
+struct floop_bio {
+	/*
+	 * What has not been done yet; bi_sector is in the file. While a part
+	 * of it is under way, that part is still in here.
+	 */
+	struct bvec_iter rest;
+	unsigned int part;		/* bytes of it that are under way */
+	u32 epoch;			/* see fill.c */
+	struct percpu_ref *section;	/* of backing->inflight; NULL: none */
+	enum floop_bio_state state;
+	bool buffered;			/* direct I/O has refused this part */
+	blk_opf_t opf;			/* as it came; lower layers edit theirs */
+
+	/* The slow path only. */
+	struct floop_target *target;
+	struct bio *bio;
+	struct list_head list;
+	struct kiocb iocb;
+};
+
+/* dm's map and end_io; bio->bi_iter.bi_sector is in the file already. */
+int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
+		  struct bio *bio);
+int floop_bio_end_io(struct floop_target *target, struct floop_bio *fb,
+		     struct bio *bio, blk_status_t *error);
+
+/*
+ * The part under way has ended: goes on with the rest, or ends the bio. Any
+ * context, in no section. fb may be gone when it returns.
+ */
+void floop_bio_part_done(struct floop_bio *fb, blk_status_t status);
+
+/* Ends the bio. Any context, in no section. fb is gone when it returns. */
+void floop_bio_end(struct floop_bio *fb, blk_status_t status);
+
+static inline void floop_bio_enter(struct floop_bio *fb)
+{
+	fb->section = floop_inflight_enter(&fb->target->backing->inflight);
+}
+
+static inline void floop_bio_leave(struct floop_bio *fb)
+{
+	floop_inflight_leave(fb->section);
+}
+
+#endif

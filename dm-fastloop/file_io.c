@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * file_io: see file_io.h.
+ */
+#include <linux/blkdev.h>
+#include <linux/uio.h>
+
+#include "file_io.h"
+
+/* The next fb->part bytes of the bio, for the file system to iterate over. */
+static void floop_file_iter(struct floop_bio *fb, unsigned int direction,
+			    struct iov_iter *iter)
+{
+	struct bvec_iter part = fb->rest;
+	struct bvec_iter pos;
+	struct bio_vec bv;
+	unsigned int nr_bvecs = 0;
+
+	part.bi_size = fb->part;
+	__bio_for_each_bvec(bv, fb->bio, pos, part)
+		nr_bvecs++;
+
+	iov_iter_bvec(iter, direction,
+		      __bvec_iter_bvec(fb->bio->bi_io_vec, part), nr_bvecs,
+		      fb->part);
+	iter->iov_offset = part.bi_bvec_done;
+}
+
+static bool floop_file_direct(struct floop_backing *backing,
+			      struct floop_bio *fb)
+{
+	u64 pos = (u64)fb->rest.bi_sector << SECTOR_SHIFT;
+
+	return backing->dio_align && !fb->buffered &&
+	       !((pos | fb->part) & (backing->dio_align - 1));
+}
+
+static void floop_file_kiocb(struct floop_backing *backing,
+			     struct floop_bio *fb)
+{
+	struct kiocb *iocb = &fb->iocb;
+
+	init_sync_kiocb(iocb, backing->file);
+	iocb->ki_pos = (loff_t)fb->rest.bi_sector << SECTOR_SHIFT;
+	iocb->ki_ioprio = bio_prio(fb->bio);
+	if (op_is_write(fb->opf))
+		iocb->ki_flags |= IOCB_WRITE;
+	if (fb->opf & REQ_FUA)
+		iocb->ki_flags |= IOCB_DSYNC;
+	if (floop_file_direct(backing, fb))
+		iocb->ki_flags |= IOCB_DIRECT;
+}
+
+/* The file may have been truncated: beyond its end is nothing, as in loop. */
+static void floop_zero_tail(struct floop_bio *fb, unsigned int done)
+{
+	struct bvec_iter tail = fb->rest;
+	struct bvec_iter pos;
+	struct bio_vec bv;
+
+	tail.bi_size = fb->part;
+	bvec_iter_advance(fb->bio->bi_io_vec, &tail, done);
+	__bio_for_each_segment(bv, fb->bio, pos, tail)
+		memzero_bvec(&bv);
+}
+
+/* Any context: an asynchronous I/O may end in an interrupt. */
+static void floop_file_ended(struct floop_bio *fb, long ret)
+{
+	if (ret == -EINVAL || ret == -EOPNOTSUPP || ret == -EAGAIN) {
+		if (fb->iocb.ki_flags & IOCB_DIRECT) {
+			fb->buffered = true;
+			fb->state = FLOOP_BIO_ROUTE;
+			floop_backing_queue(fb->target->backing, fb);
+			return;
+		}
+	}
+	if (ret < 0) {
+		floop_bio_part_done(fb, errno_to_blk_status(ret));
+		return;
+	}
+
+	if (ret < SECTOR_SIZE && ret < fb->part) {
+		if (!op_is_write(fb->opf))
+			floop_zero_tail(fb, ret);
+		floop_bio_part_done(fb, BLK_STS_IOERR);
+		return;
+	}
+
+	/* A short transfer is a shorter part: the rest follows. */
+	fb->part = round_down((unsigned int)ret, SECTOR_SIZE);
+	floop_bio_part_done(fb, BLK_STS_OK);
+}
+
+static void floop_file_complete(struct kiocb *iocb, long ret)
+{
+	struct floop_bio *fb = container_of(iocb, struct floop_bio, iocb);
+	struct floop_backing *backing = fb->target->backing;
+	struct super_block *sb = floop_backing_inode(backing)->i_sb;
+
+	if (op_is_write(fb->opf)) {
+		__sb_writers_acquired(sb, SB_FREEZE_WRITE);
+		sb_end_write(sb);
+	}
+	floop_bio_leave(fb);
+	floop_file_ended(fb, ret);
+}
+
+void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
+{
+	struct super_block *sb = floop_backing_inode(backing)->i_sb;
+	bool write = op_is_write(fb->opf);
+	struct kiocb *iocb = &fb->iocb;
+	struct iov_iter iter;
+	ssize_t ret;
+
+	if (write && !sb_start_write_trylock(sb)) {
+		fb->state = FLOOP_BIO_ROUTE;
+		floop_backing_block(backing, fb);
+		return;
+	}
+
+	fb->state = FLOOP_BIO_FILE;
+	floop_bio_enter(fb);
+	floop_file_kiocb(backing, fb);
+	iocb->ki_complete = floop_file_complete;
+	floop_file_iter(fb, write ? ITER_SOURCE : ITER_DEST, &iter);
+
+	if (write) {
+		floop_stat_inc(fb->target->stats, file_writes);
+		/* Its end may be in another task: see floop_file_complete(). */
+		__sb_writers_release(sb, SB_FREEZE_WRITE);
+		ret = call_write_iter(backing->file, iocb, &iter);
+	} else {
+		floop_stat_inc(fb->target->stats, file_reads);
+		ret = call_read_iter(backing->file, iocb, &iter);
+	}
+	if (ret != -EIOCBQUEUED)
+		floop_file_complete(iocb, ret);
+}
+
+int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,
+		     bool *fell_back)
+{
+	struct bvec_iter rest = fb->rest;
+	unsigned int part = fb->part;
+	struct kiocb *iocb = &fb->iocb;
+	struct iov_iter iter;
+	ssize_t ret = 0;
+
+	*fell_back = false;
+	while (fb->part) {
+		floop_file_kiocb(backing, fb);
+		floop_file_iter(fb, ITER_SOURCE, &iter);
+		/*
+		 * iomap stores the bio to poll for here, a bio or NULL, unless
+		 * it gives up before it has begun: then the file system writes
+		 * through the page cache.
+		 */
+		iocb->private = iocb;
+		ret = call_write_iter(backing->file, iocb, &iter);
+		if (iocb->private == iocb)
+			*fell_back = true;
+
+		if (ret == -EINVAL && !fb->buffered) {
+			fb->buffered = true;
+			continue;
+		}
+		if (ret <= 0)
+			break;
+		bio_advance_iter(fb->bio, &fb->rest, ret);
+		fb->part -= ret;
+	}
+
+	/* The caller's view: all of the part, or an error. */
+	fb->rest = rest;
+	fb->part = part;
+	if (ret < 0)
+		return ret;
+
+	return ret ? 0 : -EIO;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * file_io: I/O through the file system, from and to a bio's own pages.
+ */
+#ifndef FLOOP_FILE_IO_H
+#define FLOOP_FILE_IO_H
+
+#include "bio_path.h"
+
+/*
+ * Transfers fb->part bytes through the file and calls floop_bio_part_done():
+ * asynchronous direct I/O where the file system and the alignment allow it,
+ * buffered otherwise. Worker, fs_lock held. fb may be gone when it returns.
+ */
+void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb);
+
+/*
+ * Writes fb->part bytes and waits. The caller has write access to the super
+ * block. *@fell_back: the file system may have gone through the page cache.
+ * Worker, fs_lock held. Returns 0 or an error; after an error any part of it
+ * may have been written.
+ */
+int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,
+		     bool *fell_back);
+
+#endif

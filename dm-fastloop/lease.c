@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * lease: why the map is true while we use it.
+ *
+ * The map says where the blocks of the file are. It stays true as long as
+ * nobody but us changes the file's layout, and the kernel knows two ways to be
+ * told before somebody does:
+ *
+ *   FL_DELEG	(as nfsd's delegations) is broken before the file is opened for
+ *		writing, truncated, renamed, unlinked, or its attributes change
+ *   FL_LAYOUT	(as nfsd's pNFS layouts) is broken by XFS before it changes
+ *		the layout of a file that is not open for writing, as reflink
+ *		and dedupe can do from a read-only descriptor
+ *
+ * Taking (floop_lease_take), in this order:
+ *   1. Nobody else has the file open for writing: i_writecount is ours alone.
+ *   2. The layout lease, where the file system has one. It takes no inode
+ *      lock, so a remap that has already passed its last break_layout() does
+ *      not see it.
+ *   3. The delegation. Its inode_trylock() proves that no such remap, nor a
+ *      setattr, is in progress.
+ *   4. Full barrier, i_writecount once more: open() raises it before it looks
+ *      for leases, so one of the two sees the other.
+ *   5. fsync; write back and drop the page cache. Nothing is learned before.
+ *
+ * Being recalled: the breaker calls our lm_break under flc_lock and then waits,
+ * without any inode lock, but perhaps with the super block's write access
+ * (unlink, chmod, truncate), until the lease is gone. So recall must never
+ * wait for that access: the worker only ever tries to get it, and whoever
+ * fails goes back to the queue.
+ *
+ *   lm_break:	mode = recall; queue the recall work
+ *   recall:	fs_lock: the worker is between two steps and will not begin
+ *		another; drain: no I/O is on its way to a mapped block;
+ *		forget the map; drop cached pages; release; mode = file;
+ *		the queue runs again, through the file
+ *
+ * Return: the return work tries to take it again, once a second while others
+ * have the file open, less often if attempts fail or the lease does not last.
+ */
+#include <linux/blkdev.h>
+#include <linux/exportfs.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+
+#include "compat.h"
+#include "lease.h"
+#include "map_source.h"
+#include "source.h"
+
+#define FLOOP_RETURN_MAX	16	/* seconds between two attempts */
+
+/*
+ * Recalls must run at once and many of them at a time: one may have to wait
+ * for I/O that another lets go, and so may memory reclaim. The way back is not
+ * urgent, and its fsync may flush work that is not reclaim-safe.
+ */
+static struct workqueue_struct *floop_recall_wq;
+
+static bool floop_has_foreign_writers(struct floop_backing *backing)
+{
+	struct inode *inode = floop_backing_inode(backing);
+
+	/* Below zero: writing is denied, as for a program that runs. */
+	return atomic_read(&inode->i_writecount) > (backing->writable ? 1 : 0);
+}
+
+/* ---- the lock manager's side ---- */
+
+static struct floop_backing *floop_lease_owner(struct file_lock *fl)
+{
+	bool *leased = fl->fl_owner;
+	bool layout = fl->fl_flags & FL_LAYOUT;
+
+	leased -= layout ? FLOOP_LEASE_LAYOUT : FLOOP_LEASE_DELEG;
+	return container_of(leased, struct floop_backing, leased[0]);
+}
+
+/* Under flc_lock: may not sleep. */
+static bool floop_lm_break(struct file_lock *fl)
+{
+	/* No time-out: the lease must not go while I/O is on its way. */
+	fl->fl_break_time = 0;
+	floop_lease_recall(floop_lease_owner(fl), "recalled");
+
+	return false;
+}
+
+/* Under flc_lock. Our own writes and fallocates do not break our leases. */
+static bool floop_lm_breaker_owns_lease(struct file_lock *fl)
+{
+	return current == floop_lease_owner(fl)->worker->task;
+}
+
+static const struct lock_manager_operations floop_lm_ops = {
+	.lm_break		= floop_lm_break,
+	.lm_change		= lease_modify,
+	.lm_breaker_owns_lease	= floop_lm_breaker_owns_lease,
+};
+
+static int floop_lease_set(struct floop_backing *backing, int which)
+{
+	struct file_lock *fl = locks_alloc_lock();
+	int error;
+
+	if (!fl)
+		return -ENOMEM;
+
+	locks_init_lock(fl);
+	fl->fl_lmops = &floop_lm_ops;
+	fl->fl_flags = which == FLOOP_LEASE_LAYOUT ? FL_LAYOUT : FL_DELEG;
+	fl->fl_type = F_RDLCK;
+	fl->fl_end = OFFSET_MAX;
+	fl->fl_file = backing->file;
+	fl->fl_pid = current->tgid;
+	/* A cookie each: with one for both, the second would be the first. */
+	fl->fl_owner = &backing->leased[which];
+
+	error = vfs_setlease(backing->file, fl->fl_type, &fl, NULL);
+	if (fl)
+		locks_free_lock(fl);
+	if (!error)
+		backing->leased[which] = true;
+
+	return error;
+}
+
+static void floop_lease_unset(struct floop_backing *backing)
+{
+	int which;
+
+	for (which = 0; which < FLOOP_NR_LEASES; which++) {
+		void *owner = &backing->leased[which];
+
+		if (!backing->leased[which])
+			continue;
+		vfs_setlease(backing->file, F_UNLCK, NULL, &owner);
+		backing->leased[which] = false;
+	}
+}
+
+/* ---- changes of mode; state_lock held ---- */
+
+static void floop_set_mode(struct floop_backing *backing, enum floop_mode mode,
+			   const char *reason)
+{
+	spin_lock_irq(&backing->lock);
+	WRITE_ONCE(backing->mode, mode);
+	WRITE_ONCE(backing->reason, reason);
+	spin_unlock_irq(&backing->lock);
+}
+
+/* New I/O waits in the queue, and none is under way. fs_lock held. */
+static void floop_quiesce(struct floop_backing *backing, const char *reason)
+{
+	lockdep_assert_held(&backing->fs_lock);
+
+	floop_set_mode(backing, FLOOP_MODE_RECALL, reason);
+	floop_inflight_drain(&backing->inflight);
+}
+
+static bool floop_drop_pages(struct floop_backing *backing)
+{
+	if (!backing->mapping->nrpages)
+		return true;
+	invalidate_inode_pages2(backing->mapping);
+	return !backing->mapping->nrpages;
+}
+
+/* Steps 2 to 5; on failure returns the reason and leaves what it has taken. */
+static const char *floop_lease_acquire(struct floop_backing *backing)
+{
+	const struct export_operations *ops =
+		floop_backing_inode(backing)->i_sb->s_export_op;
+
+	if (ops && ops->map_blocks &&
+	    floop_lease_set(backing, FLOOP_LEASE_LAYOUT))
+		return "lease";
+	if (floop_lease_set(backing, FLOOP_LEASE_DELEG))
+		return "lease";
+
+	smp_mb();	/* pairs with open(): count first, then the lease */
+	if (floop_has_foreign_writers(backing))
+		return "writers";
+	if (floop_backing_sync(backing))
+		return "io_error";
+	if (!floop_drop_pages(backing))
+		return "cached";
+
+	return floop_source_prepare(backing);
+}
+
+/* file -> recall -> direct, or back to file. */
+static const char *floop_go_direct(struct floop_backing *backing)
+{
+	const char *reason;
+	unsigned int noio;
+
+	/* The long part of the fsync, while I/O goes on through the file. */
+	if (vfs_fsync(backing->file, 0))
+		return "io_error";
+
+	noio = floop_fs_lock(backing);
+	floop_quiesce(backing, "starting");
+	WRITE_ONCE(backing->broken, false);
+	/* In file mode nobody counts: everything may need the fsync. */
+	atomic64_inc(&backing->dirty_seq);
+
+	reason = floop_lease_acquire(backing);
+	if (!reason) {
+		spin_lock_irq(&backing->lock);
+		if (backing->broken) {
+			reason = "recalled";
+		} else {
+			backing->reason = NULL;
+			WRITE_ONCE(backing->mode, FLOOP_MODE_DIRECT);
+			backing->leased_since = jiffies;
+		}
+		spin_unlock_irq(&backing->lock);
+	}
+	if (reason) {
+		floop_lease_unset(backing);
+		floop_set_mode(backing, FLOOP_MODE_FILE, reason);
+	}
+	floop_fs_unlock(backing, noio);
+	floop_backing_kick(backing);
+
+	return reason;
+}
+
+/* direct -> recall -> file. */
+static void floop_go_file(struct floop_backing *backing, const char *reason)
+{
+	unsigned int noio = floop_fs_lock(backing);
+
+	floop_quiesce(backing, reason);
+	floop_map_clear(&backing->map);
+	floop_drop_pages(backing);
+	floop_lease_unset(backing);
+	floop_set_mode(backing, FLOOP_MODE_FILE, reason);
+	floop_fs_unlock(backing, noio);
+	floop_backing_kick(backing);
+}
+
+static void floop_schedule_return(struct floop_backing *backing,
+				  unsigned int seconds)
+{
+	if (!backing->closing)
+		mod_delayed_work(system_unbound_wq, &backing->return_work,
+				 seconds * HZ);
+}
+
+static void floop_back_off(struct floop_backing *backing)
+{
+	backing->return_delay = min(backing->return_delay * 2,
+				    (unsigned int)FLOOP_RETURN_MAX);
+}
+
+static void floop_try_direct(struct floop_backing *backing)
+{
+	const char *reason;
+	bool permanent;
+
+	lockdep_assert_held(&backing->state_lock);
+
+	if (backing->closing || backing->mode == FLOOP_MODE_DIRECT)
+		return;
+
+	reason = floop_source_refuses(backing, &permanent);
+	if (reason) {
+		floop_set_mode(backing, FLOOP_MODE_FILE, reason);
+		if (!permanent)
+			floop_schedule_return(backing, FLOOP_RETURN_MAX);
+		return;
+	}
+
+	if (floop_has_foreign_writers(backing)) {
+		floop_set_mode(backing, FLOOP_MODE_FILE, "writers");
+		floop_schedule_return(backing, 1);
+		return;
+	}
+
+	if (floop_go_direct(backing)) {
+		floop_back_off(backing);
+		floop_schedule_return(backing, backing->return_delay);
+	}
+}
+
+static void floop_return_work(struct work_struct *work)
+{
+	struct floop_backing *backing =
+		container_of(to_delayed_work(work), struct floop_backing,
+			     return_work);
+
+	mutex_lock(&backing->state_lock);
+	floop_try_direct(backing);
+	mutex_unlock(&backing->state_lock);
+}
+
+static void floop_recall_work(struct work_struct *work)
+{
+	struct floop_backing *backing =
+		container_of(work, struct floop_backing, recall_work);
+
+	mutex_lock(&backing->state_lock);
+	/* Not leased: an attempt to take it has seen "broken" and given up. */
+	if (backing->leased[FLOOP_LEASE_DELEG]) {
+		WRITE_ONCE(backing->recalls, backing->recalls + 1);
+		floop_go_file(backing, backing->reason);
+
+		/* A lease that does not last is not worth its price. */
+		if (time_before(jiffies, backing->leased_since + HZ))
+			floop_back_off(backing);
+		else
+			backing->return_delay = 1;
+		floop_schedule_return(backing, backing->return_delay);
+	}
+	mutex_unlock(&backing->state_lock);
+}
+
+/* ---- interface ---- */
+
+void floop_lease_take(struct floop_backing *backing)
+{
+	mutex_lock(&backing->state_lock);
+	floop_try_direct(backing);
+	mutex_unlock(&backing->state_lock);
+}
+
+void floop_lease_recall(struct floop_backing *backing, const char *reason)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&backing->lock, flags);
+	backing->broken = true;
+	if (backing->mode == FLOOP_MODE_DIRECT) {
+		WRITE_ONCE(backing->mode, FLOOP_MODE_RECALL);
+		WRITE_ONCE(backing->reason, reason);
+	}
+	spin_unlock_irqrestore(&backing->lock, flags);
+
+	queue_work(floop_recall_wq, &backing->recall_work);
+}
+
+void floop_lease_close(struct floop_backing *backing)
+{
+	mutex_lock(&backing->state_lock);
+	backing->closing = true;
+	mutex_unlock(&backing->state_lock);
+	cancel_delayed_work_sync(&backing->return_work);
+
+	mutex_lock(&backing->state_lock);
+	if (backing->leased[FLOOP_LEASE_DELEG])
+		floop_go_file(backing, "closing");
+	mutex_unlock(&backing->state_lock);
+	/* No lease, no lm_break: nobody can queue it any more. */
+	cancel_work_sync(&backing->recall_work);
+}
+
+void floop_lease_init(struct floop_backing *backing)
+{
+	mutex_init(&backing->state_lock);
+	INIT_WORK(&backing->recall_work, floop_recall_work);
+	INIT_DELAYED_WORK(&backing->return_work, floop_return_work);
+	backing->return_delay = 1;
+}
+
+int floop_lease_module_init(void)
+{
+	floop_recall_wq = alloc_workqueue("fastloop_recall",
+					  WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return floop_recall_wq ? 0 : -ENOMEM;
+}
+
+void floop_lease_module_exit(void)
+{
+	destroy_workqueue(floop_recall_wq);
+}

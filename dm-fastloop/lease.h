@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * lease: why the map is true while we use it. See lease.c.
+ */
+#ifndef FLOOP_LEASE_H
+#define FLOOP_LEASE_H
+
+#include "backing.h"
+
+/* Once for the module; returns 0 or -ENOMEM. */
+int floop_lease_module_init(void);
+void floop_lease_module_exit(void);
+
+void floop_lease_init(struct floop_backing *backing);
+
+/*
+ * Tries to go from file to direct mode now; on failure backing->reason says
+ * why and, if it may pass, another attempt is scheduled. May sleep long.
+ */
+void floop_lease_take(struct floop_backing *backing);
+
+/*
+ * Asks for the way back to file mode; it happens asynchronously. @reason is a
+ * constant word for the status line. Any context, also under flc_lock.
+ */
+void floop_lease_recall(struct floop_backing *backing, const char *reason);
+
+/* Gives the lease back for good. May sleep. */
+void floop_lease_close(struct floop_backing *backing);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * source: asking file systems where a file lies.
+ *
+ *   source_fiemap.c	FIEMAP, in a task with user memory (table load)
+ *   source_bmap.c	bmap() and SEEK_DATA, in the worker
+ *   source_layout.c	the export operations of XFS, in the worker
+ *
+ * All answers pass floop_raw_check() on their way into the map, and only
+ * positive answers are believed: a range that is not proven a hole is the
+ * file's (FLOOP_FILE).
+ */
+#ifndef FLOOP_SOURCE_H
+#define FLOOP_SOURCE_H
+
+#include "backing.h"
+
+/*
+ * May direct mode be used for this file? Returns NULL, or the reason word; if
+ * *@permanent, asking again is pointless. May sleep; makes no I/O.
+ */
+const char *floop_source_refuses(struct floop_backing *backing,
+				 bool *permanent);
+
+/*
+ * Under the lease, with the file synced and no page of it cached: sets
+ * backing->geo and asks the file system for the last reasons against direct
+ * mode. Returns NULL or a reason word. fs_lock held; may sleep.
+ */
+const char *floop_source_prepare(struct floop_backing *backing);
+
+/*
+ * Learns the range around @sector, and some more behind it. Worker, fs_lock
+ * held, direct mode or recall. What could not be learned stays unknown.
+ */
+void floop_source_learn(struct floop_backing *backing, sector_t sector);
+
+/*
+ * Learns as much as the budget allows, from the start of the file. In a task
+ * with user memory; fs_lock held, direct mode.
+ */
+void floop_source_preload(struct floop_backing *backing);
+
+/* Checks one answer and puts it into the map. fs_lock held; may sleep. */
+int floop_source_publish(struct floop_backing *backing,
+			 const struct floop_raw_extent *raw);
+
+/* How floop_source_learn() asks; both return an error or 0. */
+int floop_learn_bmap(struct floop_backing *backing, u64 pos);
+int floop_learn_layout(struct floop_backing *backing, u64 pos);
+
+/* True if the export operations can be asked about layouts. */
+bool floop_has_layouts(struct floop_backing *backing);
+
+#endif
