@@ -21,6 +21,19 @@
 
 /* ---- ends ---- */
 
+/*
+ * Takes a bio back that the disk has ended, to send or to end it again: what
+ * the block layer noted in it about the first time must not count twice.
+ */
+static void floop_bio_reclaim(struct bio *bio)
+{
+	bio_clear_flag(bio, BIO_QOS_THROTTLED);
+	bio_clear_flag(bio, BIO_QOS_MERGED);
+	bio_clear_flag(bio, BIO_TRACE_COMPLETION);
+	bio_clear_flag(bio, BIO_CHAIN);
+	atomic_set(&bio->__bi_remaining, 1);
+}
+
 void floop_bio_end(struct floop_bio *fb, blk_status_t status)
 {
 	struct bio *bio = fb->bio;
@@ -89,6 +102,7 @@ static int floop_bio_disk_end(struct floop_target *target, struct floop_bio *fb,
 	/* map() does not set these for a bio that it sends to the disk. */
 	fb->target = target;
 	fb->bio = bio;
+	floop_bio_reclaim(bio);
 	if (check)
 		floop_bio_requeue(fb, FLOOP_BIO_CHECK);
 	else
@@ -184,6 +198,9 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 
 	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
 		return floop_bio_map_flush(target, fb, bio);
+	/* The block layer only warns of writes to a read-only device. */
+	if (unlikely(write && !backing->writable))
+		return DM_MAPIO_KILL;
 
 	fb->section = floop_inflight_enter(&backing->inflight);
 	if (unlikely(READ_ONCE(backing->mode) != FLOOP_MODE_DIRECT))
@@ -227,7 +244,6 @@ static void floop_bio_aim(struct floop_bio *fb)
 	bio->bi_status = BLK_STS_OK;
 }
 
-/* It may have been to the disk before: undo what that leaves in a bio. */
 static void floop_bio_send(struct floop_bio *fb, sector_t phys)
 {
 	struct floop_backing *backing = fb->target->backing;
@@ -238,7 +254,6 @@ static void floop_bio_send(struct floop_bio *fb, sector_t phys)
 	bio_clear_polled(bio);
 	bio_set_dev(bio, backing->bdev);
 	bio->bi_iter.bi_sector = phys;
-	atomic_set(&bio->__bi_remaining, 1);
 
 	fb->epoch = READ_ONCE(backing->epoch);
 	fb->state = FLOOP_BIO_DISK;
@@ -313,7 +328,7 @@ static void floop_step_look_up(struct floop_backing *backing,
 	if (answer->kind != FLOOP_UNKNOWN)
 		return;
 
-	floop_source_learn(backing, sector);
+	floop_source_look_ahead(backing, sector);
 	floop_map_lookup(&backing->map, sector, answer);
 	if (answer->kind != FLOOP_UNKNOWN)
 		return;

@@ -58,28 +58,34 @@ static int floop_fill_write(struct floop_backing *backing,
 	return error;
 }
 
-/* The file's answer for [pos, pos + len) may have changed. */
+/* What is not written is not known any more. */
+static void floop_fill_forget(struct floop_backing *backing, u64 pos, u64 end)
+{
+	struct floop_answer answer;
+	sector_t sector = pos >> SECTOR_SHIFT;
+	sector_t last = end >> SECTOR_SHIFT;
+	sector_t nr;
+
+	for (; sector < last; sector += nr) {
+		floop_map_lookup(&backing->map, sector, &answer);
+		nr = min(answer.nr_sectors, last - sector);
+		if (answer.kind != FLOOP_WRITTEN &&
+		    floop_map_forget(&backing->map, sector, nr, GFP_NOIO))
+			floop_map_clear(&backing->map);
+	}
+}
+
+/*
+ * The file's answer for [pos, pos + len) has changed. Written ranges stay: the
+ * file system has said so before.
+ */
 static void floop_fill_publish(struct floop_backing *backing, u64 pos, u64 len)
 {
-	u64 align = backing->geo.align;
-	u64 start = round_down(pos, align);
-	u64 end = round_up(pos + len, align);
-	struct floop_answer answer;
+	u64 start = round_down(pos, backing->geo.align);
+	u64 end = round_up(pos + len, backing->geo.align);
 
-	/* Written ranges stay: they are what the file system already said. */
-	while (start < end) {
-		sector_t sector = start >> SECTOR_SHIFT;
-		u64 step;
-
-		floop_map_lookup(&backing->map, sector, &answer);
-		step = min_t(u64, end - start,
-			     (u64)answer.nr_sectors << SECTOR_SHIFT);
-		if (answer.kind != FLOOP_WRITTEN)
-			floop_map_forget(&backing->map, sector,
-					 step >> SECTOR_SHIFT, GFP_NOIO);
-		start += step;
-	}
-	floop_source_learn(backing, pos >> SECTOR_SHIFT);
+	if (floop_source_learn(backing, start, end))
+		floop_fill_forget(backing, start, end);
 }
 
 void floop_fill(struct floop_backing *backing, struct floop_bio *fb)

@@ -13,6 +13,12 @@
 #include "source.h"
 
 /*
+ * Blocks. Asking costs about 150 ns for each, being asked again costs a hop to
+ * the worker.
+ */
+#define FLOOP_LOOK_AHEAD	1024
+
+/*
  * File systems that write data in place, never move a block behind the back
  * of a lease, and whose answers have been read and tried.
  */
@@ -111,7 +117,7 @@ const char *floop_source_prepare(struct floop_backing *backing)
 	backing->geo.disk_len = bdev_nr_bytes(backing->bdev);
 
 	if (floop_has_layouts(backing)) {
-		int error = floop_learn_layout(backing, 0);
+		int error = floop_learn_layout(backing, 0, 1);
 
 		if (error == -ENXIO)
 			return "reflink";
@@ -140,19 +146,26 @@ int floop_source_publish(struct floop_backing *backing,
 			     range.kind, range.phys, GFP_NOIO);
 }
 
-void floop_source_learn(struct floop_backing *backing, sector_t sector)
+int floop_source_learn(struct floop_backing *backing, u64 pos, u64 end)
 {
-	u64 pos = round_down((u64)sector << SECTOR_SHIFT, backing->geo.align);
-
 	lockdep_assert_held(&backing->fs_lock);
 
+	pos = round_down(pos, backing->geo.align);
+	end = min(end, backing->geo.file_len);
 	/*
 	 * XFS answers whole extents, but drops all cached pages to do so and
 	 * warns if it cannot: only with none there.
 	 */
-	if (floop_has_layouts(backing) && !backing->mapping->nrpages &&
-	    !floop_learn_layout(backing, pos))
-		return;
+	if (floop_has_layouts(backing) && !backing->mapping->nrpages)
+		return floop_learn_layout(backing, pos, end);
 
-	floop_learn_bmap(backing, pos);
+	return floop_learn_bmap(backing, pos, end);
+}
+
+void floop_source_look_ahead(struct floop_backing *backing, sector_t sector)
+{
+	u64 pos = (u64)sector << SECTOR_SHIFT;
+
+	floop_source_learn(backing, pos, pos + FLOOP_LOOK_AHEAD *
+					       (u64)backing->geo.align);
 }

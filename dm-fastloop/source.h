@@ -30,10 +30,14 @@ const char *floop_source_refuses(struct floop_backing *backing,
 const char *floop_source_prepare(struct floop_backing *backing);
 
 /*
- * Learns the range around @sector, and some more behind it. Worker, fs_lock
- * held, direct mode or recall. What could not be learned stays unknown.
+ * Learns at least [pos, end), bytes. Worker, fs_lock held, direct mode or
+ * recall. Returns 0, or an error: then some of it may be unknown still, or
+ * known as it was before.
  */
-void floop_source_learn(struct floop_backing *backing, sector_t sector);
+int floop_source_learn(struct floop_backing *backing, u64 pos, u64 end);
+
+/* Learns the range around @sector and some more behind it. As above. */
+void floop_source_look_ahead(struct floop_backing *backing, sector_t sector);
 
 /*
  * Learns as much as the budget allows, from the start of the file. In a task
@@ -45,9 +49,9 @@ void floop_source_preload(struct floop_backing *backing);
 int floop_source_publish(struct floop_backing *backing,
 			 const struct floop_raw_extent *raw);
 
-/* How floop_source_learn() asks; both return an error or 0. */
-int floop_learn_bmap(struct floop_backing *backing, u64 pos);
-int floop_learn_layout(struct floop_backing *backing, u64 pos);
+/* How floop_source_learn() asks; the same contract. */
+int floop_learn_bmap(struct floop_backing *backing, u64 pos, u64 end);
+int floop_learn_layout(struct floop_backing *backing, u64 pos, u64 end);
 
 /* True if the export operations can be asked about layouts. */
 bool floop_has_layouts(struct floop_backing *backing);

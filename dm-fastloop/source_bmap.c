@@ -12,9 +12,6 @@
 
 #include "source.h"
 
-/* Look-ahead: asking costs 150 ns a block, being asked again a thread hop. */
-#define FLOOP_BMAP_BLOCKS	1024
-
 /* Returns the physical position in bytes, or 0. */
 static u64 floop_bmap(struct inode *inode, u64 pos)
 {
@@ -67,11 +64,9 @@ static int floop_bmap_hole(struct floop_backing *backing,
 	return 0;
 }
 
-int floop_learn_bmap(struct floop_backing *backing, u64 pos)
+int floop_learn_bmap(struct floop_backing *backing, u64 pos, u64 end)
 {
 	struct inode *inode = floop_backing_inode(backing);
-	u64 end = min(pos + FLOOP_BMAP_BLOCKS * (u64)i_blocksize(inode),
-		      backing->geo.file_len);
 	struct floop_raw_extent raw;
 	int error;
 

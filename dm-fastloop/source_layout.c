@@ -27,7 +27,8 @@ static enum floop_kind floop_iomap_kind(const struct iomap *iomap)
 	}
 }
 
-int floop_learn_layout(struct floop_backing *backing, u64 pos)
+/* Publishes the extent at @pos and moves *@pos behind it. */
+static int floop_layout_extent(struct floop_backing *backing, u64 *pos)
 {
 	struct inode *inode = floop_backing_inode(backing);
 	struct floop_raw_extent raw;
@@ -35,24 +36,35 @@ int floop_learn_layout(struct floop_backing *backing, u64 pos)
 	u32 generation;
 	int error;
 
-	if (pos >= backing->geo.file_len)
-		return 0;
-
-	error = inode->i_sb->s_export_op->map_blocks(inode, pos,
-						     backing->geo.file_len - pos,
+	error = inode->i_sb->s_export_op->map_blocks(inode, *pos,
+						     backing->geo.file_len - *pos,
 						     &iomap, false,
 						     &generation);
 	if (error)
 		return error;
-	if (iomap.offset > pos || iomap.offset + iomap.length <= pos)
+	if (iomap.offset > *pos || iomap.offset + iomap.length <= *pos)
 		return -EIO;
 
 	raw.kind = floop_iomap_kind(&iomap);
 	/* A hole is only known from where we asked. */
-	raw.pos = raw.kind == FLOOP_WRITTEN ? iomap.offset : pos;
+	raw.pos = raw.kind == FLOOP_WRITTEN ? iomap.offset : *pos;
 	raw.len = iomap.offset + iomap.length - raw.pos;
 	raw.phys = raw.kind == FLOOP_WRITTEN ? iomap.addr : 0;
-	WRITE_ONCE(backing->source, "layout");
+	*pos = raw.pos + raw.len;
 
 	return floop_source_publish(backing, &raw);
+}
+
+int floop_learn_layout(struct floop_backing *backing, u64 pos, u64 end)
+{
+	int error;
+
+	WRITE_ONCE(backing->source, "layout");
+	while (pos < end && pos < backing->geo.file_len) {
+		error = floop_layout_extent(backing, &pos);
+		if (error)
+			return error;
+	}
+
+	return 0;
 }
