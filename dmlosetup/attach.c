@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "attach.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "backfile.h"
+#include "devname.h"
+#include "loopdm.h"
+#include "numbers.h"
+#include "placeholder.h"
+#include "util.h"
+
+static void warn_setup(const char *object, int rc, const char *why)
+{
+	if (why && rc)
+		warnx("%s: failed to set up loop device: %s (%s)", object,
+		      strerror(-rc), why);
+	else
+		warnx("%s: failed to set up loop device: %s", object,
+		      why ? why : strerror(-rc));
+}
+
+static void make_uuid(const struct attach *req, const struct backfile *file,
+		      char uuid[static UUID_SIZE])
+{
+	const struct ident id = {
+		.major = major(file->st.st_dev),
+		.minor = minor(file->st.st_dev),
+		.inode = file->st.st_ino,
+		.offset = req->offset,
+		.sizelimit = req->sizelimit,
+		.random = random_u64(),
+	};
+
+	ident_format(&id, uuid);
+}
+
+/* Under the name that was asked for. */
+static int create_named(const char *name, const char *uuid,
+			const struct mapping *map)
+{
+	unsigned int tries;
+	int rc;
+
+	for (tries = 0; tries < NUMBERS_MAX_TRIES; tries++) {
+		rc = placeholder_claim(name);
+		if (!rc)
+			rc = loopdm_create(name, uuid, map);
+		if (rc != -ESTALE)
+			break;
+	}
+	return rc == -EEXIST ? -EBUSY : rc;
+}
+
+/* Under the first free number. With others about, some near that one will do. */
+static int create_numbered(char name[static NAME_SIZE], const char *uuid,
+			   const struct mapping *map)
+{
+	unsigned int tries;
+	int rc, n;
+
+	for (tries = 0; tries < NUMBERS_MAX_TRIES; tries++) {
+		n = numbers_find_free(tries);
+		if (n < 0)
+			return n;
+		snprintf(name, NAME_SIZE, NAME_PREFIX "%d", n);
+		rc = placeholder_claim(name);
+		if (!rc)
+			rc = loopdm_create(name, uuid, map);
+		if (rc != -EEXIST && rc != -ESTALE)
+			break;
+	}
+	return rc;
+}
+
+static int create(const struct attach *req, char name[static NAME_SIZE],
+		  const char *uuid, struct mapping *map)
+{
+	int rc;
+
+	for (;;) {
+		rc = req->device ? create_named(name, uuid, map) :
+				   create_numbered(name, uuid, map);
+		/* What access() cannot know: a server, or a security module. */
+		if (map->read_only || (rc != -EROFS && rc != -EACCES))
+			return rc;
+		map->read_only = true;
+	}
+}
+
+static int create_and_show(const struct attach *req, const char *uuid,
+			   char name[static NAME_SIZE], struct mapping *map)
+{
+	int rc = create(req, name, uuid, map);
+
+	if (rc) {
+		warn_setup(req->file, rc, loopdm_reason());
+		return -1;
+	}
+	if (signals_pending())
+		rc = -1;
+	else if (req->show)
+		rc = devname_print(name);
+	if (rc && loopdm_remove(name, uuid) == -EBUSY)
+		loopdm_remove_at_close(uuid);
+	return rc;
+}
+
+static void warn_rest(const struct attach *req, const struct backfile *file)
+{
+	if (backfile_has_rest(file, req->offset, req->sizelimit))
+		warnx("%s: Warning: file does not fit into a 512-byte sector; "
+		      "the end of the file will be ignored.", req->file);
+}
+
+static int attach_opened(const struct attach *req, const struct backfile *file,
+			 char name[static NAME_SIZE])
+{
+	struct mapping map;
+	char uuid[UUID_SIZE];
+	const char *why;
+	int rc;
+
+	why = backfile_map(file, req->offset, req->sizelimit, &map);
+	if (why) {
+		warn_setup(req->file, 0, why);
+		return -1;
+	}
+	rc = loopdm_check();
+	if (rc) {
+		warn_setup(req->file, rc, loopdm_reason());
+		return -1;
+	}
+	make_uuid(req, file, uuid);
+	signals_hold();
+	rc = create_and_show(req, uuid, name, &map);
+	if (!rc)
+		warn_rest(req, file);
+	signals_release();
+	return rc;
+}
+
+/*
+ * losetup takes any node name here and fails with ENOENT for one that is none
+ * of its own.
+ */
+static int new_name(const char *device, char name[static NAME_SIZE])
+{
+	int rc = devname_resolve(device, name);
+
+	if (rc)
+		warn_setup(device, rc, rc == -EINVAL ?
+			   "no name for a device-mapper device" : NULL);
+	return rc;
+}
+
+int attach_file(const struct attach *req)
+{
+	char name[NAME_SIZE];
+	struct backfile file;
+	int rc;
+
+	if (req->device && new_name(req->device, name))
+		return -1;
+	rc = backfile_open(&file, req->file, req->read_only);
+	if (rc) {
+		warn_setup(req->file, rc, rc == -EINVAL ?
+			   "neither a regular file nor a block device" : NULL);
+		return -1;
+	}
+	rc = attach_opened(req, &file, name);
+	backfile_close(&file);
+	return rc;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * attach: a file becomes a device.
+ */
+#ifndef DMLOSETUP_ATTACH_H
+#define DMLOSETUP_ATTACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct attach {
+	const char *file;
+	const char *device;	/* as it was given; NULL: the next free one */
+	uint64_t offset;
+	uint64_t sizelimit;
+	bool read_only;
+	bool show;		/* print the name of the device */
+};
+
+/*
+ * All or nothing: if this fails, if a signal comes before the end or if the
+ * name cannot be printed, there is no device. Prints its own messages; returns
+ * 0 or -1.
+ */
+int attach_file(const struct attach *req);
+
+#endif

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "detach.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "devname.h"
+#include "loopdm.h"
+#include "sysfs.h"
+#include "util.h"
+
+/*
+ * udev looks at a device whenever a writer has closed it. It is soon done, and
+ * the caller wants to unmount what the file is on next.
+ */
+#define PEEK_TRIES	20
+#define PEEK_DELAY_MS	25
+
+static bool is_mounted(dev_t devno)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	unsigned int major, minor;
+	bool found = false;
+
+	if (!f)
+		return false;
+	/* "36 35 253:0 / /mnt rw,noatime ..." */
+	while (!found && fscanf(f, "%*d %*d %u:%u%*[^\n]", &major, &minor) == 2)
+		found = makedev(major, minor) == devno;
+	fclose(f);
+	return found;
+}
+
+static int remove_lazily(const char *name, const char *uuid, dev_t devno)
+{
+	int tries = 0, rc;
+
+	for (;;) {
+		rc = loopdm_remove(name, uuid);
+		if (rc != -EBUSY)
+			return rc;
+		if (++tries > PEEK_TRIES || is_mounted(devno) ||
+		    sysfs_has_holders(devno))
+			return loopdm_remove_at_close(uuid);
+		sleep_ms(PEEK_DELAY_MS);
+	}
+}
+
+static int remove_partition(const struct sysfs_dm *holder, void *data)
+{
+	const struct loopdev *parent = data;
+
+	/* If that fails, so does the removal of what it is on. */
+	if (uuid_is_part_of(holder->uuid, parent->uuid))
+		remove_lazily(holder->name, holder->uuid, holder->devno);
+	return 0;
+}
+
+static int detach(struct loopdev *dev)
+{
+	int rc;
+
+	sysfs_each_holder(dev->devno, remove_partition, dev);
+	signals_hold();
+	rc = remove_lazily(dev->name, dev->uuid, dev->devno);
+	signals_release();
+	return rc;
+}
+
+static int warn_detach(const char *device, int rc)
+{
+	warnx("%s: detach failed: %s", device, strerror(-rc));
+	return -1;
+}
+
+int detach_device(const char *device)
+{
+	char name[NAME_SIZE];
+	struct loopdev dev;
+	int rc;
+
+	rc = devname_get(device, name, &dev);
+	if (rc == -ENODEV) {
+		warnx("%s: failed to use device: %s", device, strerror(-rc));
+		return -1;
+	}
+	if (!rc)
+		rc = uuid_is_free(dev.uuid) ? -ENXIO : detach(&dev);
+	loopdev_free(&dev);
+	return rc ? warn_detach(device, rc) : 0;
+}
+
+int detach_all(void)
+{
+	char path[DEVNAME_SIZE];
+	struct loopdev *devs;
+	int rc, res = 0;
+	size_t i, nr;
+
+	rc = loopdm_list(&devs, &nr);
+	if (rc) {
+		warnx("failed to list devices: %s", strerror(-rc));
+		res = -1;
+	}
+	for (i = 0; i < nr; i++) {
+		rc = detach(&devs[i]);
+		/* -ENXIO: somebody else was faster. */
+		if (rc && rc != -ENXIO) {
+			devname_path(devs[i].name, path);
+			res = warn_detach(path, rc);
+		}
+	}
+	loopdm_list_free(devs, nr);
+	return res;
+}

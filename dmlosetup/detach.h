@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * detach: devices go away, now or when their last user is done.
+ *
+ * These print their own messages and return 0 or -1.
+ */
+#ifndef DMLOSETUP_DETACH_H
+#define DMLOSETUP_DETACH_H
+
+/*
+ * Detaches the device and the partition mappings on it. A device in use is no
+ * error: it goes at its last close, as a loop device does.
+ */
+int detach_device(const char *device);
+
+/* All of them, placeholders too. */
+int detach_all(void);
+
+#endif

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "devname.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sysfs.h"
+
+static bool called_losetup(void)
+{
+	return !strcmp(program_invocation_short_name, "losetup");
+}
+
+/* "loopN" is "fastloopN" without its head. */
+static bool is_loop_name(const char *s, char name[static NAME_SIZE])
+{
+	int n = snprintf(name, NAME_SIZE, NAME_PREFIX "%s",
+			 s + strlen("loop"));
+
+	return !strncmp(s, "loop", strlen("loop")) && n < NAME_SIZE &&
+		name_number(name) >= 0;
+}
+
+static int copy_name(const char *s, char name[static NAME_SIZE])
+{
+	if (!name_is_valid(s))
+		return -EINVAL;
+	strcpy(name, s);
+	return 0;
+}
+
+int devname_resolve(const char *arg, char name[static NAME_SIZE])
+{
+	struct stat st;
+
+	if (called_losetup()) {
+		const char *s = strncmp(arg, "/dev/", 5) ? arg : arg + 5;
+
+		if (is_loop_name(s, name))
+			return 0;
+	}
+	if (!strchr(arg, '/'))
+		return copy_name(arg, name);
+	if (!strncmp(arg, DEV_MAPPER, strlen(DEV_MAPPER)))
+		return copy_name(arg + strlen(DEV_MAPPER), name);
+	if (stat(arg, &st))
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		return -ENODEV;
+	return sysfs_dm_name(st.st_rdev, name);
+}
+
+int devname_get(const char *arg, char name[static NAME_SIZE],
+		struct loopdev *dev)
+{
+	int rc = devname_resolve(arg, name);
+
+	memset(dev, 0, sizeof(*dev));
+	if (rc)
+		return rc == -EACCES ? rc : -ENODEV;
+	rc = loopdm_check();
+	return rc ? rc : loopdm_get(name, dev);
+}
+
+void devname_path(const char *name, char path[static DEVNAME_SIZE])
+{
+	snprintf(path, DEVNAME_SIZE, DEV_MAPPER "%s", name);
+}
+
+int devname_print(const char *name)
+{
+	if (printf(DEV_MAPPER "%s\n", name) > 0 && !fflush(stdout))
+		return 0;
+	warn("write error");
+	return -1;
+}

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loopdm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libdevmapper.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "kmsg.h"
+#include "sysfs.h"
+#include "util.h"
+
+/* What a placeholder's inactive table maps; nobody ever sees it. */
+#define FREE_TARGET	"error"
+
+static char reason[256];
+static bool debug;
+
+const char *loopdm_reason(void)
+{
+	return *reason ? reason : NULL;
+}
+
+static void __attribute__((format(printf, 1, 2))) set_reason(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+}
+
+/*
+ * The library logs what it tries; we print one line about what came of it. The
+ * environment variable is the one that losetup has.
+ */
+static void __attribute__((format(printf, 5, 6)))
+log_line(int level __attribute__((unused)),
+	 const char *file __attribute__((unused)),
+	 int line __attribute__((unused)),
+	 int dm_errno __attribute__((unused)), const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!debug)
+		return;
+	va_start(ap, fmt);
+	fputs("libdevmapper: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+}
+
+void loopdm_init(void)
+{
+	debug = getenv("LOOPDEV_DEBUG");
+	dm_log_with_errno_init(log_line);
+}
+
+void loopdm_exit(void)
+{
+	dm_lib_release();
+	dm_lib_exit();
+}
+
+/* Why did the library not even get to its ioctl? */
+static int control_error(void)
+{
+	const char *control = "/dev/mapper/control";
+
+	if (geteuid() || (!access(control, F_OK) && access(control, W_OK)))
+		return -EACCES;
+	set_reason("no device-mapper here: modprobe dm-mod");
+	return -ENODEV;
+}
+
+static int run(struct dm_task *dmt)
+{
+	int err;
+
+	if (dm_task_run(dmt))
+		return 0;
+	err = dm_task_get_errno(dmt);
+	return err ? -err : control_error();
+}
+
+/* For tasks that make a uevent: returns after udev has worked on it. */
+static int run_and_wait(struct dm_task *dmt, uint16_t udev_flags)
+{
+	uint32_t cookie = 0;
+	int rc;
+
+	if (!dm_task_set_cookie(dmt, &cookie, udev_flags)) {
+		set_reason("no semaphore to wait for udev with, see ipcs(1)");
+		return -ENOSPC;
+	}
+	rc = run(dmt);
+	dm_udev_wait(cookie);
+	return rc;
+}
+
+/*
+ * A task for the device with this UUID, or this name. Returns NULL if there is
+ * no device-mapper to give it to.
+ */
+static struct dm_task *new_task(int type, const char *name, const char *uuid)
+{
+	struct dm_task *dmt = dm_task_create(type);
+
+	if (!dmt)
+		return NULL;
+	if ((name && !dm_task_set_name(dmt, name)) ||
+	    (uuid && !dm_task_set_uuid(dmt, uuid))) {
+		dm_task_destroy(dmt);
+		return NULL;
+	}
+	return dmt;
+}
+
+/* Runs it and frees it. */
+static int run_once(struct dm_task *dmt)
+{
+	int rc;
+
+	if (!dmt)
+		return control_error();
+	rc = run(dmt);
+	dm_task_destroy(dmt);
+	return rc;
+}
+
+int loopdm_check(void)
+{
+	*reason = '\0';
+	return run_once(new_task(DM_DEVICE_VERSION, NULL, NULL));
+}
+
+static void fill_from_uuid(struct loopdev *dev)
+{
+	dev->has_ident = !ident_parse(dev->uuid, &dev->ident);
+	if (dev->has_ident)
+		dev->offset = dev->ident.offset;
+}
+
+/* Reads the one line of the live table. Whatever it is, it is no error. */
+static void fill_from_table(struct loopdev *dev, struct dm_task *dmt)
+{
+	char *target = NULL, *params = NULL;
+	struct table_line line;
+	uint64_t start;
+
+	dm_get_next_target(dmt, NULL, &start, &dev->sectors, &target, &params);
+	if (!target || !params)
+		return;
+	snprintf(dev->target, sizeof(dev->target), "%s", target);
+	if (table_parse(target, params, &line))
+		return;
+	dev->offset = line.offset;
+	dev->path = line.path;
+	if (!dev->path)
+		dev->path = sysfs_node(makedev(line.major, line.minor));
+}
+
+/*
+ * A device of ours has our UUID. Without one it can only be a leftover of
+ * dmsetup or of somebody who likes our names.
+ */
+static int fill(struct loopdev *dev, struct dm_task *dmt)
+{
+	struct dm_info info;
+
+	if (!dm_task_get_info(dmt, &info) || !info.exists)
+		return -ENXIO;
+	snprintf(dev->name, sizeof(dev->name), "%s", dm_task_get_name(dmt));
+	snprintf(dev->uuid, sizeof(dev->uuid), "%s", dm_task_get_uuid(dmt));
+	if (!uuid_is_ours(dev->uuid))
+		return -ENODEV;
+	dev->devno = makedev(info.major, info.minor);
+	dev->active = info.live_table;
+	dev->read_only = info.read_only;
+	dev->deferred = info.deferred_remove;
+	fill_from_uuid(dev);
+	fill_from_table(dev, dmt);
+	return 0;
+}
+
+int loopdm_get(const char *name, struct loopdev *dev)
+{
+	struct dm_task *dmt;
+	int rc;
+
+	*reason = '\0';
+	memset(dev, 0, sizeof(*dev));
+	dmt = new_task(DM_DEVICE_TABLE, name, NULL);
+	if (!dmt)
+		return control_error();
+	dm_task_no_open_count(dmt);
+	dm_task_no_flush(dmt);
+	rc = run(dmt);
+	if (!rc)
+		rc = fill(dev, dmt);
+	dm_task_destroy(dmt);
+	return rc;
+}
+
+void loopdev_free(struct loopdev *dev)
+{
+	free(dev->path);
+	dev->path = NULL;
+}
+
+int loopdm_each_name(const char *name_prefix, const char *uuid_prefix,
+		     int (*fn)(const char *name, void *data), void *data)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_LIST, name_prefix, uuid_prefix);
+	struct dm_names *names;
+	int rc;
+
+	if (!dmt)
+		return control_error();
+	rc = run(dmt);
+	names = rc ? NULL : dm_task_get_names(dmt);
+	if (names && names->dev) {
+		for (;;) {
+			rc = fn(names->name, data);
+			if (rc || !names->next)
+				break;
+			names = (void *)((char *)names + names->next);
+		}
+	}
+	dm_task_destroy(dmt);
+	return rc;
+}
+
+struct list {
+	struct loopdev *devs;
+	size_t nr;
+};
+
+static struct loopdev *list_add(struct list *list)
+{
+	list->devs = xrealloc(list->devs, (list->nr + 1) * sizeof(*list->devs));
+	memset(&list->devs[list->nr], 0, sizeof(*list->devs));
+	return &list->devs[list->nr++];
+}
+
+static int list_add_name(const char *name, void *data)
+{
+	struct list *list = data;
+	struct loopdev *dev = list_add(list);
+
+	/* It may be gone by now. */
+	if (loopdm_get(name, dev))
+		list->nr--;
+	return 0;
+}
+
+static int list_add_sysfs(const struct sysfs_dm *found, void *data)
+{
+	struct loopdev *dev;
+
+	if (!uuid_is_ours(found->uuid))
+		return 0;
+	dev = list_add(data);
+	snprintf(dev->name, sizeof(dev->name), "%s", found->name);
+	snprintf(dev->uuid, sizeof(dev->uuid), "%s", found->uuid);
+	dev->devno = found->devno;
+	dev->active = found->sectors;
+	dev->read_only = found->read_only;
+	fill_from_uuid(dev);
+	return 0;
+}
+
+static int compare_devs(const void *a, const void *b)
+{
+	return strverscmp(((const struct loopdev *)a)->name,
+			  ((const struct loopdev *)b)->name);
+}
+
+int loopdm_list(struct loopdev **devs, size_t *nr)
+{
+	struct list list = { NULL, 0 };
+	int rc = loopdm_check();
+
+	if (!rc)
+		rc = loopdm_each_name(NULL, UUID_PREFIX, list_add_name, &list);
+	else
+		rc = sysfs_each_dm(list_add_sysfs, &list);
+	if (list.nr)
+		qsort(list.devs, list.nr, sizeof(*list.devs), compare_devs);
+	*devs = list.devs;
+	*nr = list.nr;
+	return rc;
+}
+
+void loopdm_list_free(struct loopdev *devs, size_t nr)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		loopdev_free(&devs[i]);
+	free(devs);
+}
+
+/*
+ * Makes /dev/mapper/@name agree with the kernel where udev did not: there is
+ * none, its rules are not installed, or an older node is in its way.
+ */
+static void sync_node(const char *name, dev_t devno)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	bool exists;
+
+	snprintf(path, sizeof(path), "%s/%s", dm_dir(), name);
+	exists = !(devno ? stat(path, &st) : lstat(path, &st));
+	if (devno ? exists && st.st_rdev == devno : !exists)
+		return;
+	run_once(new_task(DM_DEVICE_MKNODES, name, NULL));
+	dm_task_update_nodes();
+}
+
+static int remove_by_uuid(const char *uuid, bool deferred)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_REMOVE, NULL, uuid);
+	int rc;
+
+	if (!dmt)
+		return control_error();
+	if (deferred)
+		dm_task_deferred_remove(dmt);
+	rc = run_and_wait(dmt, 0);
+	dm_task_destroy(dmt);
+	return rc;
+}
+
+int loopdm_remove(const char *name, const char *uuid)
+{
+	int rc = remove_by_uuid(uuid, false);
+
+	if (!rc)
+		sync_node(name, 0);
+	return rc;
+}
+
+int loopdm_remove_at_close(const char *uuid)
+{
+	return remove_by_uuid(uuid, true);
+}
+
+static int create_empty(const char *name, const char *uuid, dev_t *devno)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_CREATE, name, uuid);
+	struct dm_info info;
+	int rc;
+
+	if (!dmt)
+		return control_error();
+	rc = run(dmt);
+	if (rc == -EBUSY)
+		rc = -EEXIST;
+	if (!rc && dm_task_get_info(dmt, &info))
+		*devno = makedev(info.major, info.minor);
+	dm_task_destroy(dmt);
+	return rc;
+}
+
+static bool have_target(const char *target)
+{
+	return !run_once(new_task(DM_DEVICE_GET_TARGET_VERSION, target, NULL));
+}
+
+/*
+ * The kernel says why it refuses a table in its log and nowhere else. @log was
+ * opened before the table was loaded.
+ */
+static void explain_load(int log, dev_t devno, const char *target)
+{
+	if (!have_target(target))
+		set_reason("the kernel has no \"%s\" target: modprobe dm-%s",
+			   target, target);
+	else if (!kmsg_table_error(log, devno, reason, sizeof(reason)))
+		set_reason("see dmesg");
+}
+
+static int load(const char *uuid, dev_t devno, const struct mapping *map)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_RELOAD, NULL, uuid);
+	int log, rc;
+
+	if (!dmt)
+		return control_error();
+	log = kmsg_open();
+	if (map->read_only)
+		dm_task_set_ro(dmt);
+	rc = -ENOMEM;
+	if (dm_task_add_target(dmt, 0, map->sectors, map->target, map->params))
+		rc = run(dmt);
+	dm_task_destroy(dmt);
+	if (rc && rc != -ENXIO)
+		explain_load(log, devno, map->target);
+	kmsg_close(log);
+	return rc;
+}
+
+static int resume(const char *uuid)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_RESUME, NULL, uuid);
+	int rc;
+
+	if (!dmt)
+		return control_error();
+	rc = run_and_wait(dmt, 0);
+	dm_task_destroy(dmt);
+	return rc;
+}
+
+int loopdm_create(const char *name, const char *uuid, const struct mapping *map)
+{
+	dev_t devno;
+	int rc;
+
+	*reason = '\0';
+	rc = create_empty(name, uuid, &devno);
+	if (rc)
+		return rc;
+	rc = load(uuid, devno, map);
+	if (!rc)
+		rc = resume(uuid);
+	if (rc) {
+		/* Gone already: a --detach-all came in between. */
+		if (loopdm_remove(name, uuid) == -ENXIO)
+			rc = -ESTALE;
+		return rc;
+	}
+	sync_node(name, devno);
+	return 0;
+}
+
+/*
+ * Gives the device its name, and udev an event that it acts upon. It only has
+ * to make the link: there is nothing to read on the device.
+ */
+static int rename_free(const char *from, const char *to)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_RENAME, from, NULL);
+	int rc = -ENOMEM;
+
+	if (!dmt)
+		return control_error();
+	if (dm_task_set_newname(dmt, to))
+		rc = run_and_wait(dmt, DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG |
+				  DM_UDEV_DISABLE_DISK_RULES_FLAG |
+				  DM_UDEV_DISABLE_OTHER_RULES_FLAG);
+	dm_task_destroy(dmt);
+	return rc == -EBUSY ? -EEXIST : rc;
+}
+
+/*
+ * A device with a table that was loaded but never resumed has a block node of
+ * size 0, as an unused loop device has. udev makes the link in /dev/mapper for
+ * resume and rename events only, hence the name of its own first.
+ */
+int loopdm_create_free(const char *name)
+{
+	const struct mapping map = { FREE_TARGET, "", 1, false };
+	uint64_t random = random_u64();
+	char uuid[UUID_SIZE];
+	dev_t devno;
+	int rc;
+
+	*reason = '\0';
+	uuid_format_free(random, uuid);
+	rc = create_empty(uuid, uuid, &devno);
+	if (rc)
+		return rc;
+	rc = load(uuid, devno, &map);
+	if (!rc)
+		rc = rename_free(uuid, name);
+	if (rc) {
+		if (loopdm_remove(uuid, uuid) == -ENXIO)
+			rc = -ESTALE;
+		return rc;
+	}
+	sync_node(name, devno);
+	return 0;
+}
+
+int loopdm_reload(const struct loopdev *dev, const struct mapping *map)
+{
+	int rc;
+
+	*reason = '\0';
+	rc = load(dev->uuid, dev->devno, map);
+	if (rc)
+		return rc;
+	/* Suspends, takes the new table and resumes, all in one ioctl. */
+	rc = resume(dev->uuid);
+	if (rc)
+		run_once(new_task(DM_DEVICE_CLEAR, NULL, dev->uuid));
+	return rc;
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dmlosetup: losetup for fastloop devices.
+ */
+#include <err.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "attach.h"
+#include "detach.h"
+#include "loopdm.h"
+#include "options.h"
+#include "output.h"
+#include "placeholder.h"
+#include "query.h"
+#include "resize.h"
+
+static int make_output(const struct request *req, struct output *out)
+{
+	*out = (struct output){
+		.list = req->flags & F_LIST,
+		.json = req->flags & F_JSON,
+		.raw = req->flags & F_RAW,
+		.no_headings = req->flags & F_NO_HEADINGS,
+	};
+	if (req->flags & F_ALL_COLUMNS)
+		output_all_columns(out);
+	else
+		output_default_columns(out);
+	return req->columns ? output_parse_columns(out, req->columns) : 0;
+}
+
+static int do_create(const struct request *req)
+{
+	const struct attach attach = {
+		.file = req->file,
+		.device = req->nr_devices ? req->devices[0] : NULL,
+		.offset = req->offset,
+		.sizelimit = req->sizelimit,
+		.read_only = req->flags & F_READ_ONLY,
+		.show = req->flags & F_SHOW,
+	};
+
+	return attach_file(&attach);
+}
+
+/* All of them, even if some fail. */
+static int each_device(const struct request *req, int (*fn)(const char *))
+{
+	int i, res = 0;
+
+	for (i = 0; i < req->nr_devices; i++)
+		if (fn(req->devices[i]))
+			res = -1;
+	return res;
+}
+
+static int do_detach(const struct request *req)
+{
+	return each_device(req, detach_device);
+}
+
+static int do_detach_all(const struct request *req __attribute__((unused)))
+{
+	return detach_all();
+}
+
+static int do_show(const struct request *req)
+{
+	const struct filter filter = {
+		.file = req->file,
+		.has_offset = req->flags & F_OFFSET,
+		.offset = req->offset,
+	};
+	struct output out;
+
+	if (make_output(req, &out))
+		return -1;
+	return query_all(&out, &filter);
+}
+
+static int do_show_one(const struct request *req)
+{
+	struct output out;
+
+	if (make_output(req, &out))
+		return -1;
+	return query_one(&out, req->devices[0]);
+}
+
+static int do_find(const struct request *req __attribute__((unused)))
+{
+	return placeholder_show();
+}
+
+static int do_set_capacity(const struct request *req)
+{
+	return each_device(req, resize_device);
+}
+
+/* It is what it is. */
+static int do_set_direct_io(const struct request *req)
+{
+	return each_device(req, query_exists);
+}
+
+static int do_remove(const struct request *req)
+{
+	return each_device(req, placeholder_drop);
+}
+
+static int (*const actions[NR_ACTIONS])(const struct request *) = {
+	[A_CREATE]	= do_create,
+	[A_DETACH]	= do_detach,
+	[A_DETACH_ALL]	= do_detach_all,
+	[A_SHOW]	= do_show,
+	[A_SHOW_ONE]	= do_show_one,
+	[A_FIND]	= do_find,
+	[A_SET_CAPACITY] = do_set_capacity,
+	[A_SET_DIRECT_IO] = do_set_direct_io,
+	[A_REMOVE]	= do_remove,
+};
+
+int main(int argc, char **argv)
+{
+	struct request req;
+	int rc;
+
+	setlocale(LC_ALL, "");
+	options_parse(&req, argc, argv);
+	loopdm_init();
+	rc = actions[req.action](&req);
+	loopdm_exit();
+	free(req.devices);
+	if (fflush(stdout) || ferror(stdout)) {
+		warn("write error");
+		rc = -1;
+	}
+	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}

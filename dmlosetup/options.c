@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "options.h"
+
+#include <err.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "size.h"
+#include "util.h"
+
+#ifndef VERSION
+#define VERSION "unknown"
+#endif
+
+enum {
+	OPT_SIZELIMIT = CHAR_MAX + 1,
+	OPT_SHOW,
+	OPT_RAW,
+	OPT_DIO,
+	OPT_OUTPUT_ALL,
+	OPT_NAME,
+	OPT_REMOVE,
+	OPT_LOOP_REF,
+};
+
+struct option_info {
+	int key;		/* the letter, if there is one */
+	const char *name;
+	int has_arg;
+	const char *arg;	/* what --help writes behind the name */
+	const char *help;	/* NULL: not an option to tell about */
+	/* What it does to the request; value is its parameter. */
+	void (*apply)(struct request *req, const struct option_info *info,
+		      const char *arg);
+	unsigned int value;
+};
+
+static void set_action(struct request *req, const struct option_info *info,
+		       const char *arg __attribute__((unused)))
+{
+	req->action = info->value;
+}
+
+static void add_device(struct request *req, const char *device)
+{
+	req->devices[req->nr_devices++] = device;
+}
+
+/* -d DEV, -dDEV and -d: up to 2.41 losetup has an argument here. */
+static void set_device_action(struct request *req,
+			      const struct option_info *info, const char *arg)
+{
+	req->action = info->value;
+	if (arg)
+		add_device(req, arg);
+}
+
+static void set_associated(struct request *req, const struct option_info *info,
+			   const char *arg)
+{
+	req->action = info->value;
+	req->file = arg;
+}
+
+static void set_flag(struct request *req, const struct option_info *info,
+		     const char *arg __attribute__((unused)))
+{
+	req->flags |= info->value;
+}
+
+static uint64_t parse_or_exit(const char *arg, const char *what)
+{
+	uint64_t size;
+	int rc = size_parse(arg, &size);
+
+	if (rc)
+		errx(EXIT_FAILURE, "failed to parse %s: '%s': %s", what, arg,
+		     strerror(-rc));
+	return size;
+}
+
+static void set_offset(struct request *req, const struct option_info *info,
+		       const char *arg)
+{
+	req->offset = parse_or_exit(arg, "offset");
+	req->flags |= info->value;
+}
+
+static void set_sizelimit(struct request *req, const struct option_info *info,
+			  const char *arg)
+{
+	req->sizelimit = parse_or_exit(arg, "size");
+	req->flags |= info->value;
+}
+
+static void set_direct_io(struct request *req, const struct option_info *info,
+			  const char *arg)
+{
+	req->flags |= info->value | F_DIO;
+	if (!arg || !strcmp(arg, "on"))
+		return;
+	if (strcmp(arg, "off"))
+		errx(EXIT_FAILURE, "argument error: '%s'", arg);
+	req->flags &= ~F_DIO;
+}
+
+static void set_columns(struct request *req, const struct option_info *info,
+			const char *arg)
+{
+	req->columns = arg;
+	req->flags |= info->value;
+}
+
+static void set_name(struct request *req,
+		     const struct option_info *info __attribute__((unused)),
+		     const char *arg)
+{
+	req->name = arg;
+}
+
+static void ignore(struct request *req __attribute__((unused)),
+		   const struct option_info *info __attribute__((unused)),
+		   const char *arg __attribute__((unused)))
+{
+}
+
+/* losetup's, and not done yet: doing something else instead would be worse. */
+static void __attribute__((noreturn))
+refuse(struct request *req __attribute__((unused)),
+       const struct option_info *info,
+       const char *arg __attribute__((unused)))
+{
+	errx(EXIT_FAILURE, "the option --%s is not supported", info->name);
+}
+
+static void print_help(struct request *req, const struct option_info *info,
+		       const char *arg) __attribute__((noreturn));
+
+static void __attribute__((noreturn))
+print_version(struct request *req __attribute__((unused)),
+	      const struct option_info *info __attribute__((unused)),
+	      const char *arg __attribute__((unused)))
+{
+	printf("%s from dm-fastloop %s\n", program_invocation_short_name,
+	       VERSION);
+	exit(EXIT_SUCCESS);
+}
+
+#define NONE	no_argument, NULL
+#define SEPARATOR { 0, NULL, NONE, NULL, NULL, 0 }
+
+static const struct option_info infos[] = {
+	{ 'a', "all", NONE, "list all used devices",
+	  set_action, A_SHOW },
+	{ 'd', "detach", optional_argument, " <loopdev>...",
+	  "detach one or more devices",
+	  set_device_action, A_DETACH },
+	{ 'D', "detach-all", NONE, "detach all used devices",
+	  set_action, A_DETACH_ALL },
+	{ 'f', "find", NONE, "find first unused device",
+	  set_action, A_FIND },
+	{ 'c', "set-capacity", optional_argument, " <loopdev>",
+	  "resize the device",
+	  set_device_action, A_SET_CAPACITY },
+	{ 'j', "associated", required_argument, " <file>",
+	  "list all devices associated with <file>",
+	  set_associated, A_SHOW },
+	{ OPT_REMOVE, "remove", optional_argument, " <loopdev>...",
+	  "drop devices that --find made and nobody uses",
+	  set_device_action, A_REMOVE },
+	SEPARATOR,
+	{ 'o', "offset", required_argument, " <num>",
+	  "start at offset <num> into file",
+	  set_offset, F_OFFSET },
+	{ OPT_SIZELIMIT, "sizelimit", required_argument, " <num>",
+	  "device is limited to <num> bytes of the file",
+	  set_sizelimit, F_SIZELIMIT },
+	{ OPT_NAME, "name", required_argument, " <name>",
+	  "name of the new device, instead of a number",
+	  set_name, 0 },
+	{ 'r', "read-only", NONE, "set up a read-only loop device",
+	  set_flag, F_READ_ONLY },
+	{ OPT_DIO, "direct-io", optional_argument, "[=<on|off>]",
+	  "accepted; I/O is always direct",
+	  set_direct_io, F_SET_DIO },
+	{ OPT_SHOW, "show", NONE, "print device name after setup",
+	  set_flag, F_SHOW },
+	{ 'v', "verbose", NONE, "accepted and ignored",
+	  ignore, 0 },
+	SEPARATOR,
+	{ 'J', "json", NONE, "use JSON --list output format",
+	  set_flag, F_JSON | F_LIST },
+	{ 'l', "list", NONE, "list info about all or specified (default)",
+	  set_flag, F_LIST },
+	{ 'n', "noheadings", NONE, "don't print headings for --list output",
+	  set_flag, F_NO_HEADINGS },
+	{ 'O', "output", required_argument, " <cols>",
+	  "specify columns to output for --list",
+	  set_columns, F_LIST },
+	{ OPT_OUTPUT_ALL, "output-all", NONE, "output all columns",
+	  set_flag, F_ALL_COLUMNS | F_LIST },
+	{ OPT_RAW, "raw", NONE, "use raw --list output format",
+	  set_flag, F_RAW | F_LIST },
+	SEPARATOR,
+	{ 'h', "help", NONE, "display this help", print_help, 0 },
+	{ 'V', "version", NONE, "display version", print_version, 0 },
+
+	{ 'b', "sector-size", required_argument, NULL, NULL, refuse, 0 },
+	{ 'L', "nooverlap", NONE, NULL, refuse, 0 },
+	{ 'P', "partscan", NONE, NULL, refuse, 0 },
+	{ OPT_LOOP_REF, "loop-ref", required_argument, NULL, NULL, refuse, 0 },
+};
+
+/* What does not go together: at most one of each line. */
+static const int exclusive[][8] = {
+	{ 'D', 'a', 'c', 'd', 'f', 'j' },
+	{ 'D', 'c', 'd', 'f', 'l' },
+	{ 'D', 'c', 'd', 'f', 'O' },
+	{ 'J', OPT_RAW },
+	{ OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
+	{ OPT_REMOVE, 'l' },
+};
+
+static const struct option_info *find_info(int key)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(infos); i++)
+		if (infos[i].name && infos[i].key == key)
+			return &infos[i];
+	return NULL;
+}
+
+static void print_option(const struct option_info *info)
+{
+	char buf[64];
+	int n;
+
+	if (info->key <= CHAR_MAX)
+		n = snprintf(buf, sizeof(buf), " -%c, ", info->key);
+	else
+		n = snprintf(buf, sizeof(buf), "     ");
+	snprintf(buf + n, sizeof(buf) - n, "--%s%s", info->name,
+		 info->arg ? info->arg : "");
+	printf("%-30s %s\n", buf, info->help);
+}
+
+static void print_help(struct request *req __attribute__((unused)),
+		       const struct option_info *info,
+		       const char *arg __attribute__((unused)))
+{
+	const char *me = program_invocation_short_name;
+
+	printf("\nUsage:\n"
+	       " %1$s [options] [<loopdev>]\n"
+	       " %1$s [options] -f | <loopdev> <file>\n"
+	       "\nSet up and control fastloop devices.\n"
+	       "\nOptions:\n", me);
+	for (info = infos; info < infos + ARRAY_SIZE(infos); info++) {
+		if (!info->name)
+			putchar('\n');
+		else if (info->help)
+			print_option(info);
+	}
+	printf("\nAvailable output columns:\n");
+	output_help(stdout);
+	printf("\nFor more details see dmlosetup(8).\n");
+	exit(EXIT_SUCCESS);
+}
+
+static void __attribute__((noreturn)) try_help(void)
+{
+	fprintf(stderr, "Try '%s --help' for more information.\n",
+		program_invocation_short_name);
+	exit(EXIT_FAILURE);
+}
+
+static void __attribute__((noreturn)) exit_exclusive(const int *row)
+{
+	fprintf(stderr, "%s: mutually exclusive arguments:",
+		program_invocation_short_name);
+	for (; *row; row++)
+		fprintf(stderr, " --%s", find_info(*row)->name);
+	fputc('\n', stderr);
+	exit(EXIT_FAILURE);
+}
+
+/* @seen has, for each row, the option of it that was there. */
+static void check_exclusive(int key, int seen[static ARRAY_SIZE(exclusive)])
+{
+	const int *k;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(exclusive); i++) {
+		for (k = exclusive[i]; *k && *k != key; k++)
+			;
+		if (!*k)
+			continue;
+		if (seen[i] && seen[i] != key)
+			exit_exclusive(exclusive[i]);
+		seen[i] = key;
+	}
+}
+
+/* For getopt_long(): both forms of the table. */
+static void make_getopt(char *letters, struct option *longs)
+{
+	const struct option_info *info;
+
+	for (info = infos; info < infos + ARRAY_SIZE(infos); info++) {
+		if (!info->name)
+			continue;
+		*longs++ = (struct option){ info->name, info->has_arg, NULL,
+					    info->key };
+		if (info->key > CHAR_MAX)
+			continue;
+		*letters++ = info->key;
+		if (info->has_arg != no_argument)
+			*letters++ = ':';
+		if (info->has_arg == optional_argument)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+	*longs = (struct option){ NULL, 0, NULL, 0 };
+}
+
+static void parse_options(struct request *req, int argc, char **argv)
+{
+	struct option longs[ARRAY_SIZE(infos) + 1];
+	char letters[3 * ARRAY_SIZE(infos) + 1];
+	int seen[ARRAY_SIZE(exclusive)] = { 0 };
+	const struct option_info *info;
+	int key;
+
+	make_getopt(letters, longs);
+	while ((key = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		info = key == '?' ? NULL : find_info(key);
+		if (!info)
+			try_help();
+		check_exclusive(key, seen);
+		info->apply(req, info, optarg);
+	}
+}
+
+/* No action was named: what there is of arguments tells. */
+static void guess_action(struct request *req, int nr_args)
+{
+	if (req->name)
+		req->action = A_CREATE;
+	else if (!nr_args && req->flags & F_LIST)
+		req->action = A_SHOW;
+	else if (!nr_args)
+		errx(EXIT_FAILURE, "no loop device specified");
+	else if (nr_args > 1)
+		req->action = A_CREATE;
+	else if (req->flags & F_SET_DIO)
+		req->action = A_SET_DIRECT_IO;
+	else
+		req->action = A_SHOW_ONE;
+}
+
+/* Hands the arguments out. Returns how many were wanted. */
+static int take_arguments(struct request *req, int nr_args, char **args)
+{
+	int i, nr = 0;
+
+	switch (req->action) {
+	case A_CREATE:
+		add_device(req, req->name ? req->name : args[nr++]);
+		if (nr == nr_args)
+			errx(EXIT_FAILURE, "no file specified");
+		req->file = args[nr++];
+		return nr;
+	case A_FIND:
+		if (!nr_args)
+			return 0;
+		req->action = A_CREATE;
+		req->file = args[0];
+		return 1;
+	case A_DETACH:
+	case A_REMOVE:
+		for (i = 0; i < nr_args; i++)
+			add_device(req, args[i]);
+		nr = nr_args;
+		break;
+	case A_SET_CAPACITY:
+	case A_SHOW_ONE:
+	case A_SET_DIRECT_IO:
+		if (!req->nr_devices && nr_args)
+			add_device(req, args[nr++]);
+		if (req->nr_devices > 1)
+			return -1;
+		break;
+	default:
+		return 0;
+	}
+	if (!req->nr_devices)
+		errx(EXIT_FAILURE, "no loop device specified");
+	return nr;
+}
+
+static void check_context(const struct request *req)
+{
+	unsigned int setup = F_SIZELIMIT | F_READ_ONLY | F_SHOW;
+
+	if (req->action == A_CREATE)
+		return;
+	if (req->action != A_SET_DIRECT_IO)
+		setup |= F_DIO;
+	if (req->flags & setup)
+		errx(EXIT_FAILURE, "the options --{sizelimit,partscan,read-only,"
+		     "show} are allowed during loop device setup only");
+	if (req->name)
+		errx(EXIT_FAILURE, "the option --name is allowed during loop "
+		     "device setup only");
+	if (req->flags & F_OFFSET && (req->action != A_SHOW || !req->file))
+		errx(EXIT_FAILURE,
+		     "the option --offset is not allowed in this context");
+}
+
+void options_parse(struct request *req, int argc, char **argv)
+{
+	memset(req, 0, sizeof(*req));
+	/* One for every argument and one for --name. */
+	req->devices = xrealloc(NULL, (argc + 1) * sizeof(*req->devices));
+	/* getopt's messages begin as ours do. */
+	argv[0] = program_invocation_short_name;
+
+	if (argc == 1)
+		req->flags |= F_LIST;
+	parse_options(req, argc, argv);
+	argc -= optind;
+	argv += optind;
+	/* --find names no device, --name does. */
+	if (req->action == A_FIND && req->name)
+		req->action = A_CREATE;
+	if (req->action == A_NONE)
+		guess_action(req, argc);
+	if (take_arguments(req, argc, argv) != argc)
+		errx(EXIT_FAILURE, "unexpected arguments");
+	check_context(req);
+}

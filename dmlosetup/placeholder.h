@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * placeholder: the device that "dmlosetup -f" prints and nobody uses yet.
+ *
+ * Scripts test it with "test -b" and then attach a file to it, by its name or
+ * with another -f, which also takes the lowest free one. Of several that want
+ * it one is successful.
+ */
+#ifndef DMLOSETUP_PLACEHOLDER_H
+#define DMLOSETUP_PLACEHOLDER_H
+
+/*
+ * Makes room for a new device: takes away the placeholder of this name, if there
+ * is one. -EEXIST: the name belongs to a real device, or to another claimer.
+ */
+int placeholder_claim(const char *name);
+
+/*
+ * Prints the name of the lowest free device and makes sure that it has a node.
+ * Who may not make devices gets the name alone. Prints its own messages; returns
+ * 0 or -1, as the next one does.
+ */
+int placeholder_show(void);
+
+/* Drops the placeholder @device. */
+int placeholder_drop(const char *device);
+
+#endif
