@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Verbs only; the work is done by the directories. `make help` lists them.
+
+# The kernel to build the module for: the running one if its build directory is
+# here, otherwise the newest one with headers.
+KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
+	$(shell ls -dvr /lib/modules/*/build /usr/src/linux-headers-*-amd64 2>/dev/null))
+PREFIX ?= /usr/local
+DESTDIR ?=
+V ?= 0
+
+release = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+# User Mode Linux is the one kernel here that has another ARCH.
+uml = $(shell grep -qs '^CONFIG_UML=y' $(KDIR)/.config && echo ARCH=um)
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/dm-fastloop $(uml) V=$(V) \
+	CONFIG_DM_FASTLOOP=m
+
+all: module cli
+
+help:
+	@echo 'all       the module and the tool (default)'
+	@echo 'module    dm-fastloop/dm-fastloop.ko; KDIR= chooses the kernel'
+	@echo 'cli       dmlosetup/dmlosetup'
+	@echo 'test      everything that can be tested; needs root or sudo once'
+	@echo 'check     checkpatch, sparse, cppcheck, shellcheck'
+	@echo 'demo      a guest shows what this is for'
+	@echo 'install   into DESTDIR, PREFIX=$(PREFIX)'
+	@echo 'clean     all that was built here (the kernel cache stays)'
+
+module:
+	@test -n "$(KDIR)" || { echo 'no kernel headers: apt-get install linux-headers-amd64, or give KDIR=' >&2; exit 1; }
+	$(kbuild) KCFLAGS=-Werror modules
+
+cli:
+	$(MAKE) -C dmlosetup
+
+test:
+	tests/run -k debian -k debug
+
+check:
+	tests/run check
+
+demo:
+	tests/demo
+
+bench deb:
+	@echo "make $@: not here yet" >&2; exit 1
+
+install: all
+	install -D -m 644 dm-fastloop/dm-fastloop.ko \
+		$(DESTDIR)/lib/modules/$(release)/updates/dm-fastloop.ko
+	$(if $(DESTDIR),,depmod $(release))
+	$(MAKE) -C dmlosetup install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+
+clean:
+	$(if $(KDIR),$(kbuild) clean)
+	$(MAKE) -C dmlosetup clean
+	rm -rf build
+
+.PHONY: all help module cli test check demo bench deb install clean

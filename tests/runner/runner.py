@@ -1,0 +1,449 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Select tests, run them in guests or on this machine, judge them.
+
+A test is an executable file tests/GROUP/NAME that says in its first lines
+where it runs:
+
+  # guest: OPTIONS    in a guest; OPTIONS are tests/vm/run's -d -m -c -a -q -i
+  # host:             on this machine
+  # kernels: NAMES    the kernels it is for (default: debian)
+  # timeout: SECONDS  its limit (default: 120 in a guest, 600 on this machine)
+  # expect: REGEX     the kernel may say this; may be given several times
+
+Status 0 passes, 77 skips (the reason is what follows SKIP: in the output),
+anything else fails, and so does whatever the kernel complains about meanwhile,
+and whatever is left behind. Guest tests with the same options share a guest.
+"""
+
+import argparse
+import fnmatch
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+
+# What a kernel says when something is wrong with it, whoever caused it.
+COMPLAINTS = re.compile(
+    r"\bWARNING: |\bBUG: |\bBUG at |kernel BUG|\bOops|Kernel panic|KASAN"
+    r"|\bINFO: (task|possible|trying|rcu|suspicious)|possible .* detected"
+    r"|suspicious RCU|general protection fault|unable to handle"
+    r"|refcount_t: |UBSAN: |ODEBUG: |kmemleak: .* new suspected"
+    r"|list_(add|del) corruption|blocked for more than|soft lockup"
+    r"|page allocation failure|page allocation stall|Bad page|Bad rss"
+    r"|BUG kmalloc|BUG [a-z_0-9]+ \(|DEBUG_LOCKS_WARN_ON"
+    r"|EXT4-fs error|EXT4-fs \(.*\): .*[Cc]orrupt|JBD2: .*[Ee]rror"
+    r"|XFS \(.*\): (Internal error|Metadata corruption|Corruption|Assert)"
+    r"|XFS: Assertion failed|FAT-fs \(.*\): error|exFAT-fs \(.*\): error"
+    r"|BTRFS (error|critical)|still has objects|Objects remaining"
+    r"|Fixing recursive fault|leaked (lock|percpu)|Trying to free")
+
+# A guest that did not even finish a test this long after the test's own limit
+# (which is kept inside the guest) has stopped altogether.
+GRACE = 90
+BOOT = 180
+
+
+class Test:
+    """One file, and what its header says."""
+
+    def __init__(self, root, name):
+        self.name = name
+        self.path = os.path.join(root, name)
+        self.where = None
+        self.options = ""
+        self.kernels = ["debian"]
+        self.timeout = None
+        self.expect = []
+
+    def read_header(self):
+        """True if the file is a test."""
+        with open(self.path, encoding="utf-8", errors="replace") as f:
+            head = [line.rstrip("\n") for _, line in zip(range(40), f)]
+        for line in head:
+            m = re.match(r"#\s*(guest|host|kernels|timeout|expect):\s*(.*)", line)
+            if not m:
+                continue
+            key, value = m.group(1), m.group(2).strip()
+            if key in ("guest", "host"):
+                self.where, self.options = key, value
+            elif key == "kernels":
+                self.kernels = value.split()
+            elif key == "timeout":
+                self.timeout = int(value)
+            else:
+                self.expect.append(re.compile(value))
+        if self.timeout is None:
+            self.timeout = 600 if self.where == "host" else 120
+        return self.where is not None
+
+
+class Result:
+    """The verdict on one test."""
+
+    def __init__(self, verdict, seconds=0.0, reasons=(), directory=None):
+        self.verdict = verdict
+        self.seconds = seconds
+        self.reasons = list(reasons)
+        self.directory = directory
+
+
+def find_tests(root):
+    """All tests below root/GROUP, in order."""
+    tests = []
+    for group in sorted(os.listdir(root)):
+        directory = os.path.join(root, group)
+        if not os.path.isdir(directory) or group in ("lib", "runner", "vm"):
+            continue
+        for name in sorted(os.listdir(directory)):
+            path = os.path.join(directory, name)
+            if not os.path.isfile(path) or not os.access(path, os.X_OK):
+                continue
+            test = Test(root, group + "/" + name)
+            if test.read_header():
+                tests.append(test)
+    return tests
+
+
+def selected(test, patterns):
+    """A pattern is a group, a name, a glob, or a part of group/name."""
+    if not patterns:
+        return True
+    return any(fnmatch.fnmatch(test.name, p) or test.name.startswith(p + "/")
+               or p in test.name for p in patterns)
+
+
+def read(path):
+    """The text of a file; nothing if there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def complaints(log, expect=()):
+    """The lines of a kernel log that are complaints and were not expected."""
+    return [line for line in log.splitlines()
+            if COMPLAINTS.search(line)
+            and not any(e.search(line) for e in expect)]
+
+
+def judge(test, status, output, dmesg):
+    """A verdict from what a finished test left."""
+    lines = status.splitlines()
+    reasons = lines[2:]
+    bad = complaints(dmesg, test.expect)
+    if bad:
+        reasons.append("the kernel said: " + bad[0].strip())
+    code = int(lines[0])
+    seconds = int(lines[1]) / 1000 if len(lines) > 1 else 0.0
+    if code in (124, 137):
+        reasons.insert(0, f"not finished within {test.timeout} s")
+    elif code not in (0, 77):
+        reasons.insert(0, f"status {code}")
+    if reasons:
+        return Result("fail", seconds, reasons)
+    if code == 77:
+        why = [l[5:].strip() for l in output.splitlines() if l.startswith("SKIP:")]
+        return Result("skip", seconds, [why[-1] if why else "gives no reason"])
+    return Result("pass", seconds)
+
+
+class Report:
+    """TAP on stdout, and the totals."""
+
+    def __init__(self):
+        self.count = {"pass": 0, "fail": 0, "skip": 0}
+        self.failed = []
+        print("TAP version 13", flush=True)
+
+    def add(self, name, result):
+        """One line, and for a failure everything that may explain it."""
+        self.count[result.verdict] += 1
+        number = sum(self.count.values())
+        head = "not ok" if result.verdict == "fail" else "ok"
+        line = f"{head} {number} - {name}"
+        if result.verdict == "skip":
+            line += " # SKIP " + result.reasons[0]
+        else:
+            line += f" # {result.seconds:.1f} s"
+        print(line)
+        if result.verdict == "fail":
+            self.failed.append(name)
+            self.explain(result)
+        sys.stdout.flush()
+
+    @staticmethod
+    def explain(result):
+        """Reasons, then the end of the output and of the kernel's log."""
+        for reason in result.reasons:
+            print("# " + reason)
+        if not result.directory:
+            return
+        for what, keep in (("output", 60), ("dmesg", 60), ("console.log", 60)):
+            lines = read(os.path.join(result.directory, what)).splitlines()
+            if not lines or (what == "console.log" and os.path.exists(
+                    os.path.join(result.directory, "dmesg"))):
+                continue
+            print(f"#   ---- {what} ({result.directory})")
+            if len(lines) > keep:
+                print(f"#   … {len(lines) - keep} lines before")
+            for line in lines[-keep:]:
+                print("#   " + line)
+
+    def end(self):
+        """The plan, the failures again, and the line that everybody wants."""
+        total = sum(self.count.values())
+        print(f"1..{total}")
+        for name in self.failed:
+            print("# failed: " + name)
+        print(f"{self.count['pass']} passed, {self.count['fail']} failed, "
+              f"{self.count['skip']} skipped", flush=True)
+        return 1 if self.count["fail"] or not total else 0
+
+
+class Runner:
+    """Runs tests and files what they leave under the results directory."""
+
+    def __init__(self, report, results):
+        self.report = report
+        self.results = results
+        self.batches = 0
+        self.child = None
+
+    def directory(self, kernel, name):
+        """A fresh directory for one test's output."""
+        path = os.path.join(self.results, kernel, name)
+        shutil.rmtree(path, ignore_errors=True)
+        os.makedirs(path)
+        return path
+
+    def stop(self):
+        """End what still runs."""
+        if not self.child or self.child.poll() is not None:
+            return
+        os.killpg(self.child.pid, signal.SIGTERM)
+        try:
+            self.child.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.child.pid, signal.SIGKILL)
+            self.child.wait()
+
+    # ---- on this machine
+
+    def host(self, test, kernel, label):
+        """Run one test here."""
+        directory = self.directory(kernel, test.name)
+        env = dict(os.environ, TOP=TOP, KERNEL=kernel)
+        begin = time.monotonic()
+        with open(os.path.join(directory, "output"), "wb") as out:
+            self.child = subprocess.Popen(
+                [test.path], stdin=subprocess.DEVNULL, stdout=out,
+                stderr=subprocess.STDOUT, env=env, cwd=directory,
+                start_new_session=True)
+            try:
+                code = self.child.wait(test.timeout)
+            except subprocess.TimeoutExpired:
+                self.stop()
+                code = 124
+        milliseconds = int((time.monotonic() - begin) * 1000)
+        result = judge(test, f"{code}\n{milliseconds}\n",
+                       read(os.path.join(directory, "output")), "")
+        result.directory = directory
+        self.report.add(label, result)
+
+    # ---- in guests
+
+    def guest(self, tests, kernel, suffix):
+        """Run tests with the same needs: in one guest, unless it is lost."""
+        while tests:
+            tests = self.batch(tests, kernel, suffix)
+
+    def batch(self, tests, kernel, suffix):
+        """One guest. Returns the tests that it did not get to."""
+        self.batches += 1
+        number = self.batches
+        log = self.directory(kernel, f"guest-{number}")
+        share = tempfile.mkdtemp(prefix="fastloop-batch.")
+        with open(os.path.join(share, "tests"), "w", encoding="utf-8") as f:
+            for t in tests:
+                f.write(f"{t.name} {t.timeout} {t.path}\n")
+        command = [os.path.join(TOP, "tests/vm/run"), "-k", kernel,
+                   "-a", "log_buf_len=16M",
+                   "-s", share, "-o", log, "-t", "86400",
+                   *shlex.split(tests[0].options), "--",
+                   os.path.join(TOP, "tests/runner/batch")]
+        with open(os.path.join(log, "run"), "wb") as out:
+            self.child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out,
+                stderr=subprocess.STDOUT, start_new_session=True)
+            rest = self.watch(tests, kernel, suffix, share, log)
+        code = self.child.wait()
+        for name in ("kmemleak", "unload", "dmesg.between", "dmesg.end"):
+            if os.path.exists(os.path.join(share, name)):
+                shutil.copy(os.path.join(share, name), log)
+        shutil.rmtree(share, ignore_errors=True)
+        if code == 0:
+            self.report.add(f"guest-{number}/end{suffix}", self.judge_end(log))
+        return rest
+
+    def watch(self, tests, kernel, suffix, share, log):
+        """Report tests as their verdicts appear, until all have or the guest
+        is gone. Returns those that a fresh guest has to run."""
+        begin = time.monotonic()
+        left = list(tests)
+        deadline = begin + BOOT + (600 if not os.path.isdir(
+            os.path.join(TOP, "build", kernel)) else 300)
+        while left:
+            test = left[0]
+            status = os.path.join(share, test.name, "status")
+            ended = self.child.poll() is not None
+            if os.path.exists(status):
+                self.file_result(test, kernel, suffix, share)
+                left.pop(0)
+                deadline = time.monotonic() + GRACE
+                continue
+            if ended:
+                break
+            if os.path.exists(os.path.join(share, test.name, "started")):
+                started = os.path.getmtime(os.path.join(share, test.name, "started"))
+                deadline = max(deadline, time.monotonic() + test.timeout
+                               + GRACE - (time.time() - started))
+            if time.monotonic() > deadline:
+                self.stop()
+                break
+            time.sleep(0.1)
+        if not left:
+            # It still unloads the module and looks for leaks.
+            try:
+                self.child.wait(BOOT + GRACE)
+            except subprocess.TimeoutExpired:
+                self.stop()
+                self.report.add(f"guest-{self.batches}/end{suffix}",
+                                Result("fail", 0, ["the guest does not end"], log))
+            return []
+        if self.child.returncode == 3:
+            # The last test left something that cannot be cleaned away.
+            return left
+        return self.lost(left, kernel, suffix, share, log)
+
+    def lost(self, left, kernel, suffix, share, log):
+        """The guest is gone: blame the test that was running. A guest in which
+        none was cannot run any."""
+        test = left[0]
+        directory = self.directory(kernel, test.name)
+        if os.path.exists(os.path.join(share, test.name, "started")):
+            self.copy(share, test, directory)
+            if os.path.exists(os.path.join(log, "console.log")):
+                shutil.copy(os.path.join(log, "console.log"), directory)
+            self.report.add(test.name + suffix, Result(
+                "fail", 0, ["the guest was lost"], directory))
+            return left[1:]
+        if len(left) == 1 or not os.path.exists(os.path.join(share, ".mounts")):
+            for t in left:
+                self.report.add(t.name + suffix, Result(
+                    "fail", 0, ["the guest did not come up"] +
+                    read(os.path.join(log, "run")).splitlines()[-20:]))
+            return []
+        return left
+
+    @staticmethod
+    def copy(share, test, directory):
+        """What the guest left for a test."""
+        source = os.path.join(share, test.name)
+        for name in os.listdir(source):
+            shutil.copy(os.path.join(source, name), directory)
+
+    def file_result(self, test, kernel, suffix, share):
+        """Keep what a finished test left, and report it."""
+        directory = self.directory(kernel, test.name)
+        self.copy(share, test, directory)
+        result = judge(test, *(read(os.path.join(directory, name))
+                               for name in ("status", "output", "dmesg")))
+        result.directory = directory
+        self.report.add(test.name + suffix, result)
+
+    @staticmethod
+    def judge_end(log):
+        """Between the tests, at unloading, and after it all is well too."""
+        reasons = complaints(read(os.path.join(log, "dmesg.between")) +
+                             read(os.path.join(log, "dmesg.end")))
+        for name in ("unload", "kmemleak"):
+            reasons += read(os.path.join(log, name)).splitlines()[:40]
+        return Result("fail" if reasons else "pass", 0, reasons[:60])
+
+
+def parse_arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="tests/run", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-l", "--list", action="store_true",
+                        help="list the tests, run none")
+    parser.add_argument("-k", "--kernel", action="append", metavar="KERNEL",
+                        help="debian (default) or debug; may be given twice")
+    parser.add_argument("-T", "--tests", default=os.path.join(TOP, "tests"),
+                        metavar="DIR", help="another directory of tests")
+    parser.add_argument("-o", "--results", metavar="DIR",
+                        default=os.path.join(TOP, "build", "test-results"),
+                        help="where output is kept (build/test-results)")
+    parser.add_argument("pattern", nargs="*",
+                        help="a group, a name, a glob, or part of a name")
+    return parser.parse_args()
+
+
+def jobs_for(tests, kernels):
+    """(kernel, suffix, host tests, {options: guest tests}) for each kernel.
+    What runs on this machine runs once."""
+    seen = set()
+    for kernel in kernels:
+        suffix = "" if kernel == "debian" else f" [{kernel}]"
+        mine = [t for t in tests if kernel in t.kernels
+                and not (t.where == "host" and t.name in seen)]
+        hosts = [t for t in mine if t.where == "host"]
+        seen.update(t.name for t in hosts)
+        guests = {}
+        for t in mine:
+            if t.where == "guest":
+                guests.setdefault(" ".join(t.options.split()), []).append(t)
+        yield kernel, suffix, hosts, guests
+
+
+def main():
+    """Do what the command line says."""
+    args = parse_arguments()
+    kernels = args.kernel or ["debian"]
+    tests = [t for t in find_tests(os.path.realpath(args.tests))
+             if selected(t, args.pattern)]
+    jobs = list(jobs_for(tests, kernels))
+    if args.list:
+        for kernel, suffix, hosts, guests in jobs:
+            for t in hosts + [t for group in guests.values() for t in group]:
+                print(f"{t.name}{suffix}\t{t.where} {t.options}".rstrip())
+        return 0
+    report = Report()
+    runner = Runner(report, os.path.realpath(args.results))
+
+    def interrupted(signum, _frame):
+        runner.stop()
+        sys.exit(128 + signum)
+
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
+    for kernel, suffix, hosts, guests in jobs:
+        for test in hosts:
+            runner.host(test, kernel, test.name)
+        for group in guests.values():
+            runner.guest(group, kernel, suffix)
+    return report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
