@@ -27,22 +27,9 @@ import sys
 import tempfile
 import time
 
-TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+from kernel_log import complaints, read
 
-# What a kernel says when something is wrong with it, whoever caused it.
-COMPLAINTS = re.compile(
-    r"\bWARNING: |\bBUG: |\bBUG at |kernel BUG|\bOops|Kernel panic|KASAN"
-    r"|\bINFO: (task|possible|trying|rcu|suspicious)|possible .* detected"
-    r"|suspicious RCU|general protection fault|unable to handle"
-    r"|refcount_t: |UBSAN: |ODEBUG: |kmemleak: .* new suspected"
-    r"|list_(add|del) corruption|blocked for more than|soft lockup"
-    r"|page allocation failure|page allocation stall|Bad page|Bad rss"
-    r"|BUG kmalloc|BUG [a-z_0-9]+ \(|DEBUG_LOCKS_WARN_ON"
-    r"|EXT4-fs error|EXT4-fs \(.*\): .*[Cc]orrupt|JBD2: .*[Ee]rror"
-    r"|XFS \(.*\): (Internal error|Metadata corruption|Corruption|Assert)"
-    r"|XFS: Assertion failed|FAT-fs \(.*\): error|exFAT-fs \(.*\): error"
-    r"|BTRFS (error|critical)|still has objects|Objects remaining"
-    r"|Fixing recursive fault|leaked (lock|percpu)|Trying to free")
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 # A guest that did not even finish a test this long after the test's own limit
 # (which is kept inside the guest) has stopped altogether.
@@ -117,22 +104,6 @@ def selected(test, patterns):
         return True
     return any(fnmatch.fnmatch(test.name, p) or test.name.startswith(p + "/")
                or p in test.name for p in patterns)
-
-
-def read(path):
-    """The text of a file; nothing if there is none."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as f:
-            return f.read()
-    except OSError:
-        return ""
-
-
-def complaints(log, expect=()):
-    """The lines of a kernel log that are complaints and were not expected."""
-    return [line for line in log.splitlines()
-            if COMPLAINTS.search(line)
-            and not any(e.search(line) for e in expect)]
 
 
 def judge(test, status, output, dmesg):
