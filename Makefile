@@ -41,7 +41,7 @@ check:
 	tests/run check
 
 demo:
-	tests/demo
+	tests/demo/run
 
 bench deb:
 	@echo "make $@: not here yet" >&2; exit 1

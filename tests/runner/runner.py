@@ -86,7 +86,7 @@ def find_tests(root):
     tests = []
     for group in sorted(os.listdir(root)):
         directory = os.path.join(root, group)
-        if not os.path.isdir(directory) or group in ("lib", "runner", "vm"):
+        if not os.path.isdir(directory) or group in ("runner", "vm"):
             continue
         for name in sorted(os.listdir(directory)):
             path = os.path.join(directory, name)

@@ -2,6 +2,7 @@
 # What the scripts that build and boot kernels share: the cache, its locks,
 # and the packages of the machine. Sourced, never run.
 
+# shellcheck disable=SC2034 # used by who sources this
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dm-fastloop
 JOBS=${JOBS:-$(nproc)}
