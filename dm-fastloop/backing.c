@@ -16,6 +16,9 @@
 
 #define FLOOP_FREEZE_RETRY	(HZ / 20)
 
+/* A reserve for each backing: one may lie on a device of another. */
+#define FLOOP_CLONES	4
+
 static LIST_HEAD(floop_backings);
 static DEFINE_MUTEX(floop_backings_lock);
 
@@ -188,6 +191,8 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 	backing->source = "-";
 	backing->users = 1;
 
+	if (bioset_init(&backing->clones, FLOOP_CLONES, 0, 0))
+		goto bad_clones;
 	if (floop_inflight_init(&backing->inflight))
 		goto bad_inflight;
 
@@ -217,6 +222,8 @@ bad_file:
 bad_worker:
 	floop_inflight_exit(&backing->inflight);
 bad_inflight:
+	bioset_exit(&backing->clones);
+bad_clones:
 	kfree(backing);
 	return ERR_PTR(error);
 }
@@ -229,6 +236,7 @@ static void floop_backing_close(struct floop_backing *backing)
 	floop_map_clear(&backing->map);
 	fput(backing->file);
 	floop_inflight_exit(&backing->inflight);
+	bioset_exit(&backing->clones);
 	kfree(backing);
 }
 

@@ -18,6 +18,7 @@
 #define FLOOP_BACKING_H
 
 #include <linux/atomic.h>
+#include <linux/bio.h>
 #include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/sched/mm.h>
@@ -65,6 +66,7 @@ struct floop_backing {
 	struct list_head queue;		/* struct floop_bio; under lock */
 	struct list_head blocked;	/* by a freeze; tried again; under lock */
 	struct mutex fs_lock;
+	struct bio_set clones;		/* of bios that the worker sends */
 	struct kthread_worker *worker;
 	struct kthread_work work;
 	struct kthread_delayed_work retry_work;

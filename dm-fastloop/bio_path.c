@@ -21,19 +21,6 @@
 
 /* ---- ends ---- */
 
-/*
- * Takes a bio back that the disk has ended, to send or to end it again: what
- * the block layer noted in it about the first time must not count twice.
- */
-static void floop_bio_reclaim(struct bio *bio)
-{
-	bio_clear_flag(bio, BIO_QOS_THROTTLED);
-	bio_clear_flag(bio, BIO_QOS_MERGED);
-	bio_clear_flag(bio, BIO_TRACE_COMPLETION);
-	bio_clear_flag(bio, BIO_CHAIN);
-	atomic_set(&bio->__bi_remaining, 1);
-}
-
 void floop_bio_end(struct floop_bio *fb, blk_status_t status)
 {
 	struct bio *bio = fb->bio;
@@ -87,37 +74,36 @@ static bool floop_write_met_pages(struct floop_backing *backing,
 				      pos + fb->part - 1);
 }
 
-static int floop_bio_disk_end(struct floop_target *target, struct floop_bio *fb,
-			      struct bio *bio, blk_status_t error)
+/* What the disk has ended leaves its section; returns true for CHECK. */
+static bool floop_bio_disk_ended(struct floop_backing *backing,
+				 struct floop_bio *fb, blk_status_t status)
 {
-	bool check = !error && op_is_write(fb->opf) && fb->part &&
-		     floop_write_met_pages(target->backing, fb);
+	bool check = !status && op_is_write(fb->opf) && fb->part &&
+		     floop_write_met_pages(backing, fb);
 
 	/* Out of the section before into a queue: recall waits for sections. */
-	floop_bio_leave(fb);
+	floop_inflight_leave(fb->section);
 
-	if (likely(!check && (error || fb->part == fb->rest.bi_size)))
-		return DM_ENDIO_DONE;
-
-	/* map() does not set these for a bio that it sends to the disk. */
-	fb->target = target;
-	fb->bio = bio;
-	floop_bio_reclaim(bio);
-	if (check)
-		floop_bio_requeue(fb, FLOOP_BIO_CHECK);
-	else
-		floop_bio_part_done(fb, BLK_STS_OK);
-
-	return DM_ENDIO_INCOMPLETE;
+	return check;
 }
 
 int floop_bio_end_io(struct floop_target *target, struct floop_bio *fb,
 		     struct bio *bio, blk_status_t *error)
 {
-	if (fb->state == FLOOP_BIO_DISK)
-		return floop_bio_disk_end(target, fb, bio, *error);
+	if (fb->state != FLOOP_BIO_DISK)
+		return DM_ENDIO_DONE;
+	if (likely(!floop_bio_disk_ended(target->backing, fb, *error)))
+		return DM_ENDIO_DONE;
 
-	return DM_ENDIO_DONE;
+	/* It will be ended again: rq-qos must not count that twice. */
+	bio_clear_flag(bio, BIO_QOS_THROTTLED);
+	bio_clear_flag(bio, BIO_QOS_MERGED);
+	/* map() does not set these for a bio that it sends to the disk. */
+	fb->target = target;
+	fb->bio = bio;
+	floop_bio_requeue(fb, FLOOP_BIO_CHECK);
+
+	return DM_ENDIO_INCOMPLETE;
 }
 
 /* ---- map ---- */
@@ -234,31 +220,41 @@ to_worker:
 
 /* ---- the worker's steps; fs_lock held ---- */
 
-/* Aims the bio at what it has to transfer next, as it came from dm. */
-static void floop_bio_aim(struct floop_bio *fb)
+static void floop_clone_end_io(struct bio *clone)
 {
-	struct bio *bio = fb->bio;
+	struct floop_bio *fb = clone->bi_private;
+	blk_status_t status = clone->bi_status;
 
-	bio->bi_iter = fb->rest;
-	bio->bi_iter.bi_size = fb->part;
-	bio->bi_status = BLK_STS_OK;
+	/* Before anything that waits for the worker, who may wait for it. */
+	bio_put(clone);
+
+	if (floop_bio_disk_ended(fb->target->backing, fb, status))
+		floop_bio_requeue(fb, FLOOP_BIO_CHECK);
+	else
+		floop_bio_part_done(fb, status);
 }
 
+/*
+ * Sends the part to the disk as a clone: the block layer may have had the bio
+ * itself already, and leaves its traces.
+ */
 static void floop_bio_send(struct floop_bio *fb, sector_t phys)
 {
 	struct floop_backing *backing = fb->target->backing;
-	struct bio *bio = fb->bio;
+	struct bio *clone = bio_alloc_clone(backing->bdev, fb->bio, GFP_NOIO,
+					    &backing->clones);
 
-	floop_bio_aim(fb);
-	bio->bi_opf = fb->opf;
-	bio_clear_polled(bio);
-	bio_set_dev(bio, backing->bdev);
-	bio->bi_iter.bi_sector = phys;
+	clone->bi_opf = fb->opf;
+	bio_clear_polled(clone);
+	clone->bi_iter = fb->rest;
+	clone->bi_iter.bi_size = fb->part;
+	clone->bi_iter.bi_sector = phys;
+	clone->bi_end_io = floop_clone_end_io;
+	clone->bi_private = fb;
 
 	fb->epoch = READ_ONCE(backing->epoch);
-	fb->state = FLOOP_BIO_DISK;
 	floop_bio_enter(fb);
-	submit_bio_noacct(bio);
+	submit_bio_noacct(clone);
 }
 
 static blk_status_t floop_step_sync(struct floop_bio *fb)
@@ -312,7 +308,8 @@ static void floop_step_remap(struct floop_bio *fb, sector_t phys)
 static void floop_step_zero(struct floop_bio *fb)
 {
 	floop_stat_inc(fb->target->stats, zero_reads);
-	floop_bio_aim(fb);
+	fb->bio->bi_iter = fb->rest;
+	fb->bio->bi_iter.bi_size = fb->part;
 	zero_fill_bio(fb->bio);
 	floop_bio_part_done(fb, BLK_STS_OK);
 }

@@ -7,10 +7,9 @@
  *   floop_bio_step()	in the worker: one part of one queued bio
  *   floop_bio_end_io()	from dm, when the disk has ended it
  *
- * A bio is never split by us. In map() dm cuts it where the range ends; in the
- * worker its parts are done one after the other with the one bio, which then
- * ends once, after its last part or its first error. So nothing is allocated
- * for it on any path.
+ * In map() dm cuts a bio where the range ends, so that it is one part. In the
+ * worker its parts are done one after the other; parts for the disk go there as
+ * clones. The bio ends once, after its last part or its first error.
  */
 #ifndef FLOOP_BIO_PATH_H
 #define FLOOP_BIO_PATH_H
@@ -32,8 +31,7 @@ struct floop_target {
 enum floop_bio_state {
 	FLOOP_BIO_ROUTE,	/* queued: a part has to find its way */
 	FLOOP_BIO_CHECK,	/* queued: written to the disk; pages to drop */
-	FLOOP_BIO_DISK,		/* under way to the disk */
-	FLOOP_BIO_FILE,		/* under way through the file */
+	FLOOP_BIO_DISK,		/* sent to the disk by map() */
 	FLOOP_BIO_DONE,		/* ended by us: dm may have it back */
 };
 

@@ -120,7 +120,6 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 		return;
 	}
 
-	fb->state = FLOOP_BIO_FILE;
 	floop_bio_enter(fb);
 	floop_file_kiocb(backing, fb);
 	iocb->ki_complete = floop_file_complete;
