@@ -2,7 +2,7 @@
 /*
  * extent_map: a maple tree of value entries, so no object per extent.
  *
- * Three properties of the maple tree shape this file.
+ * Four properties of the maple tree shape this file.
  *
  * In RCU mode a walk is memory-safe against a mutator, but a leaf may be
  * changed in place, first a slot and then a pivot. A walk that read a pivot
@@ -17,6 +17,11 @@
  * one that may block, it sleeps between the start and the end of the store,
  * where readers cannot get an answer. mas_store() makes exactly one attempt
  * and never sleeps; what it lacks is allocated out here.
+ *
+ * In 6.1, RCU mode frees a wrong address when it frees a tree whose top node
+ * has all its 16 slots in use: mt_clear_meta() takes the last one, a pointer,
+ * for metadata. Nodes of the kind that tracks gaps keep these apart; the trees
+ * of address spaces consist of them. So ours does, without need of the gaps.
  */
 #include <linux/build_bug.h>
 #include <linux/errno.h>
@@ -38,6 +43,8 @@
 
 /* Entries that make a tree have more nodes than a store can need (3 a level) */
 #define FLOOP_ROOM		(32 * MAPLE_RANGE64_SLOTS)
+
+#define FLOOP_TREE_FLAGS	(MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE)
 
 /*
  * An entry is the value (phys - sector + FLOOP_BIAS) << FLOOP_KIND_BITS | kind;
@@ -72,27 +79,41 @@ static sector_t floop_entry_phys(void *entry, sector_t sector)
 
 void floop_map_init(struct floop_extent_map *map)
 {
-	mt_init_flags(&map->tree, MT_FLAGS_USE_RCU);
+	mt_init_flags(&map->tree, FLOOP_TREE_FLAGS);
 	seqcount_spinlock_init(&map->seq, &map->tree.ma_lock);
 	map->nr_extents = 0;
 	map->known = 0;
 	map->holes = 0;
 }
 
+/*
+ * Not with __mt_destroy() in RCU mode: in 6.1 the second of its two walks takes
+ * the metadata in the last slot of an inner node for a child, and frees it. The
+ * walk of a tree that nobody reads checks properly, and frees at once.
+ */
 void floop_map_clear(struct floop_extent_map *map)
 {
+	struct maple_tree old;
+
 	mtree_lock(&map->tree);
 	write_seqcount_begin(&map->seq);
-	/* Cuts the tree off at its root; RCU frees the nodes. */
-	__mt_destroy(&map->tree);
-	/* In 6.1 it also ends RCU mode: later nodes would be freed at once. */
-	map->tree.ma_flags = MT_FLAGS_USE_RCU;
+	mt_init_flags(&old, map->tree.ma_flags & ~MT_FLAGS_USE_RCU);
+	rcu_assign_pointer(old.ma_root,
+			   rcu_dereference_protected(map->tree.ma_root,
+					lockdep_is_held(&map->tree.ma_lock)));
+	rcu_assign_pointer(map->tree.ma_root, NULL);
+	map->tree.ma_flags = FLOOP_TREE_FLAGS;
 	write_seqcount_end(&map->seq);
 
 	WRITE_ONCE(map->nr_extents, 0);
 	WRITE_ONCE(map->known, 0);
 	WRITE_ONCE(map->holes, 0);
 	mtree_unlock(&map->tree);
+
+	if (!xa_is_node(rcu_access_pointer(old.ma_root)))
+		return;
+	synchronize_rcu();
+	mtree_destroy(&old);
 }
 
 static void floop_answer_set(struct floop_answer *answer, sector_t sector,

@@ -57,7 +57,10 @@ struct floop_extent_map {
 
 void floop_map_init(struct floop_extent_map *map);
 
-/* Forgets everything and frees all memory; lookups may still be running. */
+/*
+ * Forgets everything and frees all memory; lookups may still be running. May
+ * sleep: it waits for them.
+ */
 void floop_map_clear(struct floop_extent_map *map);
 
 /*
