@@ -39,7 +39,6 @@
  * have the file open, less often if attempts fail or the lease does not last.
  */
 #include <linux/blkdev.h>
-#include <linux/exportfs.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
@@ -167,17 +166,23 @@ static bool floop_drop_pages(struct floop_backing *backing)
 	return !backing->mapping->nrpages;
 }
 
+static const char *floop_lease_reason(int error)
+{
+	/* fs.leases-enable; a conflict would be EAGAIN */
+	return error == -EINVAL ? "leases_off" : "lease";
+}
+
 /* Steps 2 to 5; on failure returns the reason and leaves what it has taken. */
 static const char *floop_lease_acquire(struct floop_backing *backing)
 {
-	const struct export_operations *ops =
-		floop_backing_inode(backing)->i_sb->s_export_op;
+	int error = 0;
 
-	if (ops && ops->map_blocks &&
-	    floop_lease_set(backing, FLOOP_LEASE_LAYOUT))
-		return "lease";
-	if (floop_lease_set(backing, FLOOP_LEASE_DELEG))
-		return "lease";
+	if (floop_has_layouts(backing))
+		error = floop_lease_set(backing, FLOOP_LEASE_LAYOUT);
+	if (!error)
+		error = floop_lease_set(backing, FLOOP_LEASE_DELEG);
+	if (error)
+		return floop_lease_reason(error);
 
 	smp_mb();	/* pairs with open(): count first, then the lease */
 	if (floop_has_foreign_writers(backing))
