@@ -35,9 +35,9 @@ static int floop_parse_offset(struct dm_target *ti, const char *arg,
 			      sector_t *start)
 {
 	unsigned long long offset;
-	char dummy;
 
-	if (sscanf(arg, "%llu%c", &offset, &dummy) != 1) {
+	/* Not sscanf(): it takes 2^64 for 0 without a word. */
+	if (kstrtoull(arg, 10, &offset)) {
 		ti->error = "Invalid offset: a number of bytes is needed";
 		return -EINVAL;
 	}
