@@ -128,6 +128,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	setlocale(LC_ALL, "");
+	/* A message is one write: many of us may share a log. */
+	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 	options_parse(&req, argc, argv);
 	loopdm_init();
 	rc = actions[req.action](&req);

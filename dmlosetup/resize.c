@@ -75,12 +75,12 @@ int resize_device(const char *device)
 	int rc;
 
 	rc = devname_get(device, name, &dev);
-	if (rc == -ENXIO)
-		return warn_capacity(device, rc, NULL);
-	if (rc) {
+	if (rc == -ENODEV) {
 		warnx("%s: failed to use device: %s", device, strerror(-rc));
 		return -1;
 	}
+	if (rc)
+		return warn_capacity(device, rc, loopdm_reason());
 	rc = resize(device, &dev);
 	loopdev_free(&dev);
 	return rc;

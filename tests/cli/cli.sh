@@ -1,0 +1,78 @@
+# shellcheck shell=bash
+# What the tests of dmlosetup share. Sourced after tests/lib.sh.
+
+# Where devices come from: an ext4 on the first disk.
+IMAGES=/mnt/images
+ERR=$PWD/stderr
+
+cli_setup() {
+	command -v dmlosetup >/dev/null || fail "dmlosetup is not built"
+	mkfs_mount "${1:-ext4}" "$(scratch_disk 1)" "$IMAGES"
+	cleanup nothing_left
+	cd "$IMAGES"
+}
+
+# Every test ends without devices, whatever it did.
+nothing_left() {
+	local names
+	cd /
+	dmlosetup -D
+	names=$(dmsetup ls 2>/dev/null | grep -v '^No devices' | cut -f1)
+	[ -z "$names" ] || echo "left behind: $names" >&2
+	dmsetup remove_all --force --deferred >/dev/null 2>&1
+}
+
+# image NAME [SIZE]: a sparse file.
+image() {
+	truncate -s "${2:-8M}" "$1"
+}
+
+# attach ARGUMENT…: into $DEV; detached at the latest when the test ends.
+attach() {
+	DEV=$(dmlosetup -f --show "$@")
+}
+
+# The names of all device-mapper devices, sorted, in one line.
+dm_names() {
+	dmsetup ls | sed -n 's/\t.*//p' | sort -V | paste -sd ' '
+}
+
+# refused MESSAGE COMMAND…: it fails with 1, says just this on stderr after the
+# program's name, and nothing on stdout. MESSAGE is a glob.
+refused() {
+	local want=$1 rc=0 out got
+	shift
+	out=$("$@" 2>"$ERR") || rc=$?
+	got=$(cat "$ERR")
+	assert_eq 1 "$rc" "status of $*"
+	assert_eq "" "$out" "output of $*"
+	# shellcheck disable=SC2053
+	[[ $got == ${1##*/}": "$want ]] ||
+		fail "$*: wanted '${1##*/}: $want', got '$got'"
+}
+
+# silent COMMAND…: it succeeds and says nothing.
+silent() {
+	local got
+	got=$("$@" 2>&1) || fail "$* returned $?: $got"
+	assert_eq "" "$got" "output of $*"
+}
+
+# column DEV NAME: one value of the list.
+column() {
+	dmlosetup -nl -O "$2" "$1" | sed 's/^ *//; s/ *$//'
+}
+
+# hold DEV: keeps it open; release lets it go.
+hold() {
+	exec 9<"$1"
+}
+
+release() {
+	exec 9<&-
+}
+
+is_gone() {
+	[ ! -e "$1" ] && [ ! -L "$1" ] &&
+		! dmsetup info "${1#/dev/mapper/}" >/dev/null 2>&1
+}
