@@ -2,13 +2,17 @@
 /*
  * extent_map: a maple tree of value entries, so no object per extent.
  *
- * Four properties of the maple tree shape this file.
+ * Five properties of the maple tree shape this file.
  *
  * In RCU mode a walk is memory-safe against a mutator, but a leaf may be
  * changed in place, first a slot and then a pivot. A walk that read a pivot
  * before two such changes and the slot after them pairs an entry with a range
  * that it never had: for us, a write to somebody else's blocks. So the
  * sequence count: an answer counts only if no mutation overlapped the walk.
+ *
+ * A walk that meets a node which a store is about to replace starts again until
+ * the store is done. In an interrupt on the mutator's CPU that is for ever. So
+ * stores keep interrupts off.
  *
  * It joins neighbouring NULLs, but not neighbouring equal entries. We do.
  *
@@ -18,14 +22,16 @@
  * where readers cannot get an answer. mas_store() makes exactly one attempt
  * and never sleeps; what it lacks is allocated out here.
  *
- * In 6.1, RCU mode frees a wrong address when it frees a tree whose top node
- * has all its 16 slots in use: mt_clear_meta() takes the last one, a pointer,
- * for metadata. Nodes of the kind that tracks gaps keep these apart; the trees
- * of address spaces consist of them. So ours does, without need of the gaps.
+ * In 6.1, RCU mode frees wrong addresses when it frees a tree, or a branch that
+ * a store replaces: in plain inner nodes the last slot doubles as metadata, and
+ * mt_clear_meta() takes a pointer there for metadata, mt_free_walk() metadata
+ * for a pointer. Nodes that track gaps keep the two apart; address spaces use
+ * no others. So does our tree, without need of the gaps.
  */
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
+#include <linux/irqflags.h>
 #include <linux/limits.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
@@ -86,22 +92,13 @@ void floop_map_init(struct floop_extent_map *map)
 	map->holes = 0;
 }
 
-/*
- * Not with __mt_destroy() in RCU mode: in 6.1 the second of its two walks takes
- * the metadata in the last slot of an inner node for a child, and frees it. The
- * walk of a tree that nobody reads checks properly, and frees at once.
- */
 void floop_map_clear(struct floop_extent_map *map)
 {
-	struct maple_tree old;
-
 	mtree_lock(&map->tree);
 	write_seqcount_begin(&map->seq);
-	mt_init_flags(&old, map->tree.ma_flags & ~MT_FLAGS_USE_RCU);
-	rcu_assign_pointer(old.ma_root,
-			   rcu_dereference_protected(map->tree.ma_root,
-					lockdep_is_held(&map->tree.ma_lock)));
-	rcu_assign_pointer(map->tree.ma_root, NULL);
+	/* Cuts the tree off at its root; RCU frees the nodes. */
+	__mt_destroy(&map->tree);
+	/* In 6.1 it also clears the flags: nodes would be freed at once. */
 	map->tree.ma_flags = FLOOP_TREE_FLAGS;
 	write_seqcount_end(&map->seq);
 
@@ -109,11 +106,6 @@ void floop_map_clear(struct floop_extent_map *map)
 	WRITE_ONCE(map->known, 0);
 	WRITE_ONCE(map->holes, 0);
 	mtree_unlock(&map->tree);
-
-	if (!xa_is_node(rcu_access_pointer(old.ma_root)))
-		return;
-	synchronize_rcu();
-	mtree_destroy(&old);
 }
 
 static void floop_answer_set(struct floop_answer *answer, sector_t sector,
@@ -226,11 +218,14 @@ static int floop_change_try(struct floop_extent_map *map,
 			    const struct floop_change *change)
 {
 	MA_STATE(mas, &map->tree, change->join_first, change->join_last);
+	unsigned long flags;
 	int r;
 
+	local_irq_save(flags);
 	write_seqcount_begin(&map->seq);
 	mas_store(&mas, change->entry);
 	write_seqcount_end(&map->seq);
+	local_irq_restore(flags);
 
 	r = xa_err(mas.node);
 	mas_destroy(&mas);	/* of nodes that it allocated and did not use */
