@@ -8,13 +8,8 @@
  * matter can be intercepted, and so that dm-fastloop.ko is not needed.
  */
 #include <kunit/test.h>
-#include <linux/delay.h>
-#include <linux/hrtimer.h>
-#include <linux/kthread.h>
 #include <linux/maple_tree.h>
 #include <linux/module.h>
-#include <linux/prandom.h>
-#include <linux/sched.h>
 
 static void *test_mas_store(struct ma_state *mas, void *entry);
 static void *test_mas_walk(struct ma_state *mas);
@@ -48,11 +43,12 @@ static unsigned int walks;
  */
 static void *test_mas_walk(struct ma_state *mas)
 {
-	void (*interrupt)(struct floop_extent_map *map) = walk_interrupt;
 	MA_STATE(after, mas->tree, mas->index, mas->index);
+	void (*interrupt)(struct floop_extent_map *map);
 	void *entry = mas_walk(mas);
 
 	walks++;
+	interrupt = walk_interrupt;
 	if (!interrupt)
 		return entry;
 
@@ -286,15 +282,19 @@ static void map_case_test(struct kunit *test)
 	floop_map_clear(&map);
 }
 
-/* A node freed at once under a reader's feet would show only now and then. */
-static void map_clear_keeps_rcu_mode(struct kunit *test)
+/*
+ * A node freed at once under a reader's feet, or a wrong address freed, would
+ * show only now and then.
+ */
+static void map_keeps_tree_flags(struct kunit *test)
 {
+	const unsigned int flags = MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE;
 	struct floop_extent_map map;
 
 	floop_map_init(&map);
-	KUNIT_EXPECT_TRUE(test, mt_in_rcu(&map.tree));
+	KUNIT_EXPECT_EQ(test, map.tree.ma_flags, flags);
 	floop_map_clear(&map);
-	KUNIT_EXPECT_TRUE(test, mt_in_rcu(&map.tree));
+	KUNIT_EXPECT_EQ(test, map.tree.ma_flags, flags);
 }
 
 /* --- refusals ------------------------------------------------------------ */
@@ -451,7 +451,7 @@ static void map_reader_does_not_wait(struct kunit *test)
 
 static struct kunit_case extent_map_cases[] = {
 	KUNIT_CASE_PARAM(map_case_test, map_cases_gen_params),
-	KUNIT_CASE(map_clear_keeps_rcu_mode),
+	KUNIT_CASE(map_keeps_tree_flags),
 	KUNIT_CASE_PARAM(map_refusal_test, map_refusals_gen_params),
 	KUNIT_CASE_PARAM(map_nomem_test, map_nomems_gen_params),
 	KUNIT_CASE(map_torn_walk_is_repeated),
