@@ -37,11 +37,14 @@ void floop_backing_queue(struct floop_backing *backing, struct floop_bio *fb)
 	spin_lock_irqsave(&backing->lock, flags);
 	first = list_empty(&backing->queue);
 	list_add_tail(&fb->list, &backing->queue);
-	spin_unlock_irqrestore(&backing->lock, flags);
-
-	/* Not the first: the worker is at it, or a change of mode kicks it. */
+	/*
+	 * Not the first: the worker is at it, or a change of mode kicks it.
+	 * Under the lock, since the worker may end this bio as soon as it is
+	 * released, and with it the last reason for the backing to exist.
+	 */
 	if (first)
 		floop_backing_kick(backing);
+	spin_unlock_irqrestore(&backing->lock, flags);
 }
 
 void floop_backing_block(struct floop_backing *backing, struct floop_bio *fb)
@@ -109,6 +112,21 @@ static void floop_work(struct kthread_work *work)
 	blk_finish_plug(&plug);
 }
 
+int floop_backing_fsync(struct floop_backing *backing)
+{
+	int error;
+
+	/* As loop: what has no fsync has nothing to sync. */
+	if (!backing->file->f_op->fsync)
+		return 0;
+
+	error = vfs_fsync(backing->file, 0);
+	if (error)
+		WRITE_ONCE(backing->fsync_error, error);
+
+	return error;
+}
+
 int floop_backing_sync(struct floop_backing *backing)
 {
 	s64 seq = atomic64_read(&backing->dirty_seq);
@@ -119,7 +137,7 @@ int floop_backing_sync(struct floop_backing *backing)
 	if (seq == atomic64_read(&backing->synced_seq))
 		return 0;
 
-	error = vfs_fsync(backing->file, 0);
+	error = floop_backing_fsync(backing);
 	if (!error)
 		atomic64_set(&backing->synced_seq, seq);
 
@@ -128,7 +146,8 @@ int floop_backing_sync(struct floop_backing *backing)
 
 /* ---- opening ---- */
 
-static int floop_check_path(const struct path *path, bool writable, char **error)
+static int floop_check_path(const struct path *path, bool writable,
+			    const struct gendisk *own, char **error)
 {
 	struct inode *inode = d_inode(path->dentry);
 	int mask = MAY_READ | (writable ? MAY_WRITE : 0);
@@ -141,12 +160,29 @@ static int floop_check_path(const struct path *path, bool writable, char **error
 		*error = "Backing path is not a regular file";
 		return -EINVAL;
 	}
+	if (inode->i_sb->s_bdev && inode->i_sb->s_bdev->bd_disk == own) {
+		*error = "Backing file lies on this very device";
+		return -ELOOP;
+	}
 	if (writable && IS_APPEND(inode)) {
 		*error = "Backing file is append-only; use a read-only table";
 		return -EPERM;
 	}
+	if (writable && __mnt_is_readonly(path->mnt)) {
+		*error = "Backing file is on a read-only mount; use a read-only table";
+		return -EROFS;
+	}
 
 	return inode_permission(mnt_user_ns(path->mnt), inode, mask);
+}
+
+/* Regular files of pseudo file systems may lack what we use. */
+static int floop_check_file_ops(struct file *file, bool writable)
+{
+	if (!file->f_op->read_iter || (writable && !file->f_op->write_iter))
+		return -EOPNOTSUPP;
+
+	return 0;
 }
 
 static u32 floop_dio_align(struct file *file)
@@ -208,15 +244,21 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 		error = PTR_ERR(backing->file);
 		goto bad_file;
 	}
+	error = floop_check_file_ops(backing->file, writable);
+	if (error)
+		goto bad_ops;
 
 	backing->mapping = backing->file->f_mapping;
-	backing->bdev = floop_backing_inode(backing)->i_sb->s_bdev;
+	if (floop_source_allows(floop_backing_inode(backing)))
+		backing->bdev = floop_backing_inode(backing)->i_sb->s_bdev;
 	backing->dio_align = floop_dio_align(backing->file);
 	backing->dirty_neighbours = FLOOP_IOMAP_WRITES_WHOLE_FOLIOS &&
 				    floop_has_layouts(backing);
 
 	return backing;
 
+bad_ops:
+	fput(backing->file);
 bad_file:
 	kthread_destroy_worker(backing->worker);
 bad_worker:
@@ -233,6 +275,9 @@ static void floop_backing_close(struct floop_backing *backing)
 	floop_lease_close(backing);
 	kthread_cancel_delayed_work_sync(&backing->retry_work);
 	kthread_destroy_worker(backing->worker);
+	/* Whoever queued the last bio may still be inside the lock. */
+	spin_lock_irq(&backing->lock);
+	spin_unlock_irq(&backing->lock);
 	floop_map_clear(&backing->map);
 	fput(backing->file);
 	floop_inflight_exit(&backing->inflight);
@@ -270,11 +315,57 @@ static void floop_backing_start(struct floop_backing *backing)
 	floop_fs_unlock(backing, noio);
 }
 
+/* Shares the backing that there is, or else puts @new into the list. */
+static struct floop_backing *floop_backing_share(struct inode *inode,
+						 bool writable,
+						 struct floop_backing *new)
+{
+	struct floop_backing *backing;
+
+	mutex_lock(&floop_backings_lock);
+	backing = floop_backing_find(inode, writable);
+	if (backing) {
+		backing->users++;
+	} else if (new) {
+		list_add(&new->list, &floop_backings);
+		backing = new;
+	}
+	mutex_unlock(&floop_backings_lock);
+
+	return backing;
+}
+
+/*
+ * Opening for writing recalls our own lease, so a backing that exists is not
+ * opened again. Not under the lock: it may wait for others' leases, or servers.
+ */
+static struct floop_backing *floop_backing_find_or_open(const struct path *path,
+							bool writable)
+{
+	struct inode *inode = d_inode(path->dentry);
+	struct floop_backing *backing, *new;
+
+	backing = floop_backing_share(inode, writable, NULL);
+	if (backing)
+		return backing;
+
+	new = floop_backing_open(path, writable);
+	if (IS_ERR(new))
+		return new;
+	backing = floop_backing_share(inode, writable, new);
+	if (backing == new)
+		floop_backing_start(new);
+	else
+		floop_backing_close(new);
+
+	return backing;
+}
+
 struct floop_backing *floop_backing_get(const char *name, bool writable,
+					const struct gendisk *own,
 					char **error)
 {
 	struct floop_backing *backing;
-	bool new = false;
 	struct path path;
 	int ret;
 
@@ -285,31 +376,14 @@ struct floop_backing *floop_backing_get(const char *name, bool writable,
 
 	*error = writable ? "Cannot open the backing file for writing" :
 			    "Cannot open the backing file";
-	ret = floop_check_path(&path, writable, error);
-	if (ret) {
-		path_put(&path);
-		return ERR_PTR(ret);
-	}
-
-	/*
-	 * Opening for writing would recall our own lease, so a backing that
-	 * exists is not opened again.
-	 */
-	mutex_lock(&floop_backings_lock);
-	backing = floop_backing_find(d_inode(path.dentry), writable);
-	if (backing) {
-		backing->users++;
-	} else {
-		backing = floop_backing_open(&path, writable);
-		new = !IS_ERR(backing);
-		if (new)
-			list_add(&backing->list, &floop_backings);
-	}
-	mutex_unlock(&floop_backings_lock);
+	ret = floop_check_path(&path, writable, own, error);
+	if (ret)
+		backing = ERR_PTR(ret);
+	else
+		backing = floop_backing_find_or_open(&path, writable);
 	path_put(&path);
-
-	if (new)
-		floop_backing_start(backing);
+	if (backing == ERR_PTR(-EOPNOTSUPP))
+		*error = "Backing file cannot be read and written at any place";
 
 	return backing;
 }

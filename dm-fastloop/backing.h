@@ -29,6 +29,7 @@
 #include "map_source.h"
 
 struct floop_bio;
+struct gendisk;
 
 enum floop_mode {
 	FLOOP_MODE_FILE,	/* no lease: all I/O goes through the file */
@@ -56,6 +57,8 @@ struct floop_backing {
 	 */
 	atomic64_t dirty_seq;
 	atomic64_t synced_seq;
+
+	int fsync_error;		/* not reported by a flush yet */
 
 	struct file *file;
 	bool writable;
@@ -92,9 +95,11 @@ struct floop_backing {
 /*
  * Returns the backing for @path, new or shared, counted; or an ERR_PTR with
  * *@error set to the sentence for ti->error. A new one has tried to take its
- * lease. May sleep long: the file is fsynced.
+ * lease. A file that lies on @own, the disk that is asking, is refused. May
+ * sleep long: the file is fsynced.
  */
 struct floop_backing *floop_backing_get(const char *path, bool writable,
+					const struct gendisk *own,
 					char **error);
 
 /* May sleep. No I/O of the caller may be under way. */
@@ -137,10 +142,22 @@ static inline void floop_fs_unlock(struct floop_backing *backing,
 void floop_bio_step(struct floop_backing *backing, struct floop_bio *fb);
 
 /*
- * Makes everything acknowledged so far durable in the file system. Worker or
- * change of mode, under fs_lock. Returns 0 or the error of the fsync.
+ * fsync. An error is reported once by the file system; here it is kept until
+ * floop_backing_flush_error() has passed it on. May sleep.
+ */
+int floop_backing_fsync(struct floop_backing *backing);
+
+/*
+ * The same if anything has been acknowledged since the last one that
+ * succeeded. Under fs_lock.
  */
 int floop_backing_sync(struct floop_backing *backing);
+
+/* The error that the next flush has to report, or 0; it is passed on once. */
+static inline int floop_backing_flush_error(struct floop_backing *backing)
+{
+	return xchg(&backing->fsync_error, 0);
+}
 
 /* Any context. */
 static inline bool floop_backing_synced(struct floop_backing *backing)

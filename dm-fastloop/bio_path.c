@@ -254,45 +254,43 @@ static void floop_bio_send(struct floop_bio *fb, sector_t phys)
 
 	fb->epoch = READ_ONCE(backing->epoch);
 	floop_bio_enter(fb);
-	submit_bio_noacct(clone);
+	/* Charges the submitter's cgroup; the worker has none of its own. */
+	dm_submit_bio_remap(fb->bio, clone);
 }
 
-static blk_status_t floop_step_sync(struct floop_bio *fb)
+/* What a flush or FUA needs of the file system; also earlier bad news. */
+static blk_status_t floop_step_sync(struct floop_backing *backing,
+				    struct floop_bio *fb)
 {
-	struct floop_backing *backing = fb->target->backing;
+	if (backing->mode == FLOOP_MODE_FILE) {
+		floop_stat_inc(fb->target->stats, syncs);
+		floop_backing_fsync(backing);
+	} else if (!floop_backing_synced(backing)) {
+		floop_stat_inc(fb->target->stats, syncs);
+		floop_backing_sync(backing);
+	}
 
-	if (floop_backing_synced(backing))
-		return BLK_STS_OK;
-
-	floop_stat_inc(fb->target->stats, syncs);
-	return errno_to_blk_status(floop_backing_sync(backing));
+	return errno_to_blk_status(floop_backing_flush_error(backing));
 }
 
 static void floop_step_flush(struct floop_backing *backing,
 			     struct floop_bio *fb)
 {
-	blk_status_t status;
+	blk_status_t status = floop_step_sync(backing, fb);
 
-	if (backing->mode == FLOOP_MODE_FILE) {
-		floop_stat_inc(fb->target->stats, syncs);
-		floop_bio_end(fb, errno_to_blk_status(vfs_fsync(backing->file,
-								0)));
-		return;
-	}
-
-	status = floop_step_sync(fb);
-	if (status)
+	if (status || backing->mode == FLOOP_MODE_FILE)
 		floop_bio_end(fb, status);
 	else
 		floop_bio_send(fb, 0);
 }
 
-static void floop_step_remap(struct floop_bio *fb, sector_t phys)
+static void floop_step_remap(struct floop_backing *backing,
+			     struct floop_bio *fb, sector_t phys)
 {
 	blk_status_t status = BLK_STS_OK;
 
 	if (fb->opf & REQ_FUA)
-		status = floop_step_sync(fb);
+		status = floop_step_sync(backing, fb);
 	if (status) {
 		floop_bio_end(fb, status);
 		return;
@@ -348,7 +346,7 @@ static void floop_step_direct(struct floop_backing *backing,
 
 	switch (floop_route(answer.kind, write, fb->target->file_only)) {
 	case FLOOP_DO_REMAP:
-		floop_step_remap(fb, answer.phys);
+		floop_step_remap(backing, fb, answer.phys);
 		break;
 	case FLOOP_DO_ZERO:
 		floop_step_zero(fb);

@@ -51,6 +51,13 @@ static void floop_file_kiocb(struct floop_backing *backing,
 		iocb->ki_flags |= IOCB_DIRECT;
 }
 
+/* Direct I/O does not want it like that; the page cache takes anything. */
+static bool floop_refused_direct(struct floop_bio *fb, long ret)
+{
+	return (fb->iocb.ki_flags & IOCB_DIRECT) &&
+	       (ret == -EINVAL || ret == -EOPNOTSUPP || ret == -EAGAIN);
+}
+
 /* The file may have been truncated: beyond its end is nothing, as in loop. */
 static void floop_zero_tail(struct floop_bio *fb, unsigned int done)
 {
@@ -67,13 +74,11 @@ static void floop_zero_tail(struct floop_bio *fb, unsigned int done)
 /* Any context: an asynchronous I/O may end in an interrupt. */
 static void floop_file_ended(struct floop_bio *fb, long ret)
 {
-	if (ret == -EINVAL || ret == -EOPNOTSUPP || ret == -EAGAIN) {
-		if (fb->iocb.ki_flags & IOCB_DIRECT) {
-			fb->buffered = true;
-			fb->state = FLOOP_BIO_ROUTE;
-			floop_backing_queue(fb->target->backing, fb);
-			return;
-		}
+	if (floop_refused_direct(fb, ret)) {
+		fb->buffered = true;
+		fb->state = FLOOP_BIO_ROUTE;
+		floop_backing_queue(fb->target->backing, fb);
+		return;
 	}
 	if (ret < 0) {
 		floop_bio_part_done(fb, errno_to_blk_status(ret));
@@ -161,7 +166,7 @@ int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,
 		if (iocb->private == iocb)
 			*fell_back = true;
 
-		if (ret == -EINVAL && !fb->buffered) {
+		if (floop_refused_direct(fb, ret)) {
 			fb->buffered = true;
 			continue;
 		}

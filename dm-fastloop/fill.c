@@ -41,13 +41,18 @@ static int floop_fill_write(struct floop_backing *backing,
 {
 	loff_t pos = (loff_t)fb->rest.bi_sector << SECTOR_SHIFT;
 	loff_t last = pos + fb->part - 1;
+	loff_t i_size = i_size_read(floop_backing_inode(backing));
 	int error;
 
 	error = floop_file_write(backing, fb, fell_back);
+	/* What precedes a write beyond the end goes through the page cache. */
+	if (last >= i_size)
+		*fell_back = true;
 	/* Even then: what it did write must not come later than the next. */
 	if (backing->mapping->nrpages) {
 		int flush_error = filemap_write_and_wait(backing->mapping);
 
+		*fell_back = true;
 		invalidate_inode_pages2_range(backing->mapping,
 					      pos >> PAGE_SHIFT,
 					      last >> PAGE_SHIFT);

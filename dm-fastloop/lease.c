@@ -133,7 +133,12 @@ static void floop_lease_unset(struct floop_backing *backing)
 
 		if (!backing->leased[which])
 			continue;
-		vfs_setlease(backing->file, F_UNLCK, NULL, &owner);
+		/*
+		 * Only a lack of rights could refuse it, and a workqueue has
+		 * them all. The lock would outlive the backing.
+		 */
+		WARN_ON_ONCE(vfs_setlease(backing->file, F_UNLCK, NULL,
+					  &owner));
 		backing->leased[which] = false;
 	}
 }
@@ -195,15 +200,27 @@ static const char *floop_lease_acquire(struct floop_backing *backing)
 	return floop_source_prepare(backing);
 }
 
+/* The long part of what is to be done, while I/O goes on through the file. */
+static const char *floop_prepare_direct(struct floop_backing *backing)
+{
+	if (floop_backing_fsync(backing))
+		return "io_error";
+	if (floop_drop_pages(backing) && floop_source_is_shared(backing))
+		return "reflink";
+
+	return NULL;
+}
+
 /* file -> recall -> direct, or back to file. */
 static const char *floop_go_direct(struct floop_backing *backing)
 {
-	const char *reason;
+	const char *reason = floop_prepare_direct(backing);
 	unsigned int noio;
 
-	/* The long part of the fsync, while I/O goes on through the file. */
-	if (vfs_fsync(backing->file, 0))
-		return "io_error";
+	if (reason) {
+		floop_set_mode(backing, FLOOP_MODE_FILE, reason);
+		return reason;
+	}
 
 	noio = floop_fs_lock(backing);
 	floop_quiesce(backing, "starting");
@@ -268,7 +285,7 @@ static void floop_try_direct(struct floop_backing *backing)
 
 	lockdep_assert_held(&backing->state_lock);
 
-	if (backing->closing || backing->mode == FLOOP_MODE_DIRECT)
+	if (backing->closing || backing->leased[FLOOP_LEASE_DELEG])
 		return;
 
 	reason = floop_source_refuses(backing, &permanent);
@@ -309,7 +326,7 @@ static void floop_recall_work(struct work_struct *work)
 
 	mutex_lock(&backing->state_lock);
 	/* Not leased: an attempt to take it has seen "broken" and given up. */
-	if (backing->leased[FLOOP_LEASE_DELEG]) {
+	if (backing->leased[FLOOP_LEASE_DELEG] && READ_ONCE(backing->broken)) {
 		WRITE_ONCE(backing->recalls, backing->recalls + 1);
 		floop_go_file(backing, backing->reason);
 
@@ -325,11 +342,15 @@ static void floop_recall_work(struct work_struct *work)
 
 /* ---- interface ---- */
 
+/*
+ * The modes change in workqueues only: they have the rights that leases need
+ * (CAP_LEASE, and whatever a security module asks for), which whoever loads or
+ * removes a table may lack.
+ */
 void floop_lease_take(struct floop_backing *backing)
 {
-	mutex_lock(&backing->state_lock);
-	floop_try_direct(backing);
-	mutex_unlock(&backing->state_lock);
+	mod_delayed_work(system_unbound_wq, &backing->return_work, 0);
+	flush_delayed_work(&backing->return_work);
 }
 
 void floop_lease_recall(struct floop_backing *backing, const char *reason)
@@ -354,12 +375,9 @@ void floop_lease_close(struct floop_backing *backing)
 	mutex_unlock(&backing->state_lock);
 	cancel_delayed_work_sync(&backing->return_work);
 
-	mutex_lock(&backing->state_lock);
-	if (backing->leased[FLOOP_LEASE_DELEG])
-		floop_go_file(backing, "closing");
-	mutex_unlock(&backing->state_lock);
-	/* No lease, no lm_break: nobody can queue it any more. */
-	cancel_work_sync(&backing->recall_work);
+	floop_lease_recall(backing, "closing");
+	/* Then there is no lease, no lm_break, and nobody to queue it again. */
+	flush_work(&backing->recall_work);
 }
 
 void floop_lease_init(struct floop_backing *backing)

@@ -18,29 +18,50 @@
  */
 #define FLOOP_LOOK_AHEAD	1024
 
+bool floop_has_layouts(struct floop_backing *backing)
+{
+	const struct export_operations *ops =
+		floop_backing_inode(backing)->i_sb->s_export_op;
+
+	return ops && ops->map_blocks;
+}
+
 /*
  * File systems that write data in place, never move a block behind the back
  * of a lease, and whose answers have been read and tried.
  */
-static const char * const floop_allowed_fs[] = {
-	"ext2", "ext3", "ext4", "xfs", "vfat", "msdos", "exfat",
+static const struct floop_fs {
+	const char *name;
+	/*
+	 * Shares blocks through descriptors that are open for reading only,
+	 * and asks nobody but the holders of layouts.
+	 */
+	bool needs_layouts;
+} floop_allowed_fs[] = {
+	{ "ext2" }, { "ext3" }, { "ext4" },
+	{ "xfs", .needs_layouts = true },
+	{ "vfat" }, { "msdos" }, { "exfat" },
 };
 
-static bool floop_fs_allowed(const struct super_block *sb)
+bool floop_source_allows(struct inode *inode)
 {
+	const struct super_block *sb = inode->i_sb;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(floop_allowed_fs); i++)
-		if (!strcmp(sb->s_type->name, floop_allowed_fs[i]))
-			return true;
+		if (!strcmp(sb->s_type->name, floop_allowed_fs[i].name))
+			return inode->i_mapping->a_ops->bmap &&
+			       (!floop_allowed_fs[i].needs_layouts ||
+				(sb->s_export_op &&
+				 sb->s_export_op->map_blocks));
 
 	return false;
 }
 
-/* Properties of the file system or the inode that do not change under us. */
-static const char *floop_refuses_inode(struct inode *inode)
+/* Properties of the file system or the inode that stay for as long as we do. */
+static const char *floop_refuses_for_good(struct inode *inode)
 {
-	if (!floop_fs_allowed(inode->i_sb))
+	if (!floop_source_allows(inode))
 		return "fs";
 	if (!inode->i_sb->s_bdev)
 		return "nobdev";
@@ -50,23 +71,22 @@ static const char *floop_refuses_inode(struct inode *inode)
 		return "verity";
 	if (IS_DAX(inode))
 		return "dax";
-	if (IS_SWAPFILE(inode))
-		return "swapfile";
-	if (IS_NOQUOTA(inode))
-		return "noquota";
 	if (bdev_logical_block_size(inode->i_sb->s_bdev) > i_blocksize(inode))
 		return "alignment";
-	if (!inode->i_mapping->a_ops->bmap)
-		return "fs";
 
 	return NULL;
 }
 
 /* Properties that may change on a descriptor that moves no lease. */
-static const char *floop_refuses_attributes(struct file *file)
+static const char *floop_refuses_for_now(struct file *file)
 {
 	struct fileattr fa = { .flags_valid = false };
 	struct kstat stat;
+
+	if (IS_SWAPFILE(file_inode(file)))
+		return "swapfile";
+	if (IS_NOQUOTA(file_inode(file)))
+		return "noquota";
 
 	/*
 	 * ext4 reports no direct I/O for data=journal, chattr +j, verity and
@@ -90,42 +110,82 @@ static const char *floop_refuses_attributes(struct file *file)
 const char *floop_source_refuses(struct floop_backing *backing,
 				 bool *permanent)
 {
-	const char *reason = floop_refuses_inode(floop_backing_inode(backing));
+	const char *reason = 
+		floop_refuses_for_good(floop_backing_inode(backing));
 
 	*permanent = reason;
 	if (!reason)
-		reason = floop_refuses_attributes(backing->file);
+		reason = floop_refuses_for_now(backing->file);
 
 	return reason;
 }
 
-bool floop_has_layouts(struct floop_backing *backing)
+/* Under the lease or not: nothing of the answer is kept. */
+static int floop_source_probe(struct floop_backing *backing)
 {
-	const struct export_operations *ops =
-		floop_backing_inode(backing)->i_sb->s_export_op;
+	struct inode *inode = floop_backing_inode(backing);
+	struct iomap iomap = {};
+	u32 generation;
 
-	return ops && ops->map_blocks;
+	if (!floop_has_layouts(backing))
+		return 0;
+
+	return inode->i_sb->s_export_op->map_blocks(inode, 0,
+						    i_blocksize(inode), &iomap,
+						    false, &generation);
+}
+
+bool floop_source_is_shared(struct floop_backing *backing)
+{
+	return floop_source_probe(backing) == -ENXIO;
 }
 
 const char *floop_source_prepare(struct floop_backing *backing)
 {
 	struct inode *inode = floop_backing_inode(backing);
+	int error;
 
 	backing->geo.align = i_blocksize(inode);
-	backing->geo.file_len = round_up((u64)i_size_read(inode),
-					 i_blocksize(inode));
+	/*
+	 * Not the block that the file ends in: the disk has room behind that
+	 * end, but what is written there is not in the file.
+	 */
+	backing->geo.file_len = round_down((u64)i_size_read(inode),
+					   i_blocksize(inode));
 	backing->geo.disk_len = bdev_nr_bytes(backing->bdev);
 
-	if (floop_has_layouts(backing)) {
-		int error = floop_learn_layout(backing, 0, 1);
+	error = floop_source_probe(backing);
+	if (error)
+		return error == -ENXIO ? "reflink" : "io_error";
 
-		if (error == -ENXIO)
-			return "reflink";
+	return floop_refuses_for_now(backing->file);
+}
+
+/*
+ * A range that is written stays where it is for as long as we have the lease.
+ * If the file system says otherwise, it means that it could not say.
+ */
+static int floop_publish_around_written(struct floop_backing *backing,
+					const struct floop_range *range)
+{
+	sector_t sector = range->sector;
+	sector_t end = sector + range->nr_sectors;
+	struct floop_answer answer;
+	sector_t nr;
+	int error;
+
+	for (; sector < end; sector += nr) {
+		floop_map_lookup(&backing->map, sector, &answer);
+		nr = min(answer.nr_sectors, end - sector);
+		if (answer.kind == FLOOP_WRITTEN)
+			continue;
+		error = floop_map_set(&backing->map, sector, nr, range->kind, 0,
+				      GFP_NOIO);
 		if (error)
-			return "io_error";
+			return error;
 	}
 
-	return floop_refuses_attributes(backing->file);
+	return 0;
 }
 
 int floop_source_publish(struct floop_backing *backing,
@@ -141,6 +201,8 @@ int floop_source_publish(struct floop_backing *backing,
 		return 0;
 	if (error)
 		return error;
+	if (range.kind != FLOOP_WRITTEN)
+		return floop_publish_around_written(backing, &range);
 
 	return floop_map_set(&backing->map, range.sector, range.nr_sectors,
 			     range.kind, range.phys, GFP_NOIO);
@@ -165,7 +227,11 @@ int floop_source_learn(struct floop_backing *backing, u64 pos, u64 end)
 void floop_source_look_ahead(struct floop_backing *backing, sector_t sector)
 {
 	u64 pos = (u64)sector << SECTOR_SHIFT;
+	u64 len = FLOOP_LOOK_AHEAD * (u64)backing->geo.align;
+	struct floop_answer answer;
 
-	floop_source_learn(backing, pos, pos + FLOOP_LOOK_AHEAD *
-					       (u64)backing->geo.align);
+	/* Not beyond what is not known. */
+	floop_map_lookup(&backing->map, sector, &answer);
+	len = min(len, (u64)answer.nr_sectors << SECTOR_SHIFT);
+	floop_source_learn(backing, pos, pos + len);
 }

@@ -45,6 +45,15 @@ void floop_source_look_ahead(struct floop_backing *backing, sector_t sector);
  */
 void floop_source_preload(struct floop_backing *backing);
 
+/*
+ * Are blocks of the file shared with others? Only asked with no page cached;
+ * true only if the file system says so. May sleep.
+ */
+bool floop_source_is_shared(struct floop_backing *backing);
+
+/* May files of this file system be mapped at all? */
+bool floop_source_allows(struct inode *inode);
+
 /* Checks one answer and puts it into the map. fs_lock held; may sleep. */
 int floop_source_publish(struct floop_backing *backing,
 			 const struct floop_raw_extent *raw);

@@ -73,12 +73,13 @@ int floop_learn_bmap(struct floop_backing *backing, u64 pos, u64 end)
 	WRITE_ONCE(backing->source, "bmap");
 	for (raw.pos = pos; raw.pos < end; raw.pos += raw.len) {
 		raw.phys = floop_bmap(inode, raw.pos);
+		error = 0;
 		if (raw.phys)
 			floop_bmap_run(inode, &raw, end);
-		else if ((error = floop_bmap_hole(backing, &raw)))
-			return error;
-
-		error = floop_source_publish(backing, &raw);
+		else
+			error = floop_bmap_hole(backing, &raw);
+		if (!error)
+			error = floop_source_publish(backing, &raw);
 		if (error)
 			return error;
 	}

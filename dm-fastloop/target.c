@@ -79,17 +79,12 @@ static int floop_parse_features(struct dm_target *ti, unsigned int argc,
 static int floop_check_file(struct dm_target *ti, struct floop_target *target)
 {
 	struct floop_backing *backing = target->backing;
-	struct mapped_device *md = dm_table_get_md(ti->table);
 	sector_t sectors = i_size_read(floop_backing_inode(backing)) >>
 			   SECTOR_SHIFT;
 
 	if (target->start > sectors || ti->len > sectors - target->start) {
 		ti->error = "Backing file is smaller than offset and length need";
 		return -EINVAL;
-	}
-	if (backing->bdev && backing->bdev->bd_disk == dm_disk(md)) {
-		ti->error = "Backing file lies on this very device";
-		return -ELOOP;
 	}
 	if (backing->bdev) {
 		unsigned int block = bdev_logical_block_size(backing->bdev);
@@ -152,7 +147,9 @@ static int floop_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		goto bad;
 	}
 
-	target->backing = floop_backing_get(argv[0], writable, &ti->error);
+	target->backing = floop_backing_get(argv[0], writable,
+					    dm_disk(dm_table_get_md(ti->table)),
+					    &ti->error);
 	if (IS_ERR(target->backing)) {
 		ret = PTR_ERR(target->backing);
 		goto bad_stats;
@@ -164,6 +161,7 @@ static int floop_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	floop_set_limits_source(ti, fc);
 	ti->num_flush_bios = 1;
 	ti->flush_supported = true;
+	ti->accounts_remapped_io = true;
 	ti->per_io_data_size = sizeof(struct floop_bio);
 	ti->private = fc;
 
@@ -302,11 +300,17 @@ static int floop_iterate_devices(struct dm_target *ti,
 				 iterate_devices_callout_fn fn, void *data)
 {
 	struct floop_c *fc = ti->private;
+	sector_t sectors;
 
 	if (!fc->disk.bdev)
 		return 0;
 
-	return fn(ti, &fc->disk, 0, bdev_nr_sectors(fc->disk.bdev), data);
+	/* A loop device of 4096-byte blocks may have half a block at its end. */
+	sectors = bdev_nr_sectors(fc->disk.bdev);
+	sectors = round_down(sectors, bdev_logical_block_size(fc->disk.bdev) >>
+				      SECTOR_SHIFT);
+
+	return fn(ti, &fc->disk, 0, sectors, data);
 }
 
 static struct target_type floop_type = {
