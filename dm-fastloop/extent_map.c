@@ -2,17 +2,13 @@
 /*
  * extent_map: a maple tree of value entries, so no object per extent.
  *
- * Five properties of the maple tree shape this file.
+ * Four properties of the maple tree shape this file.
  *
  * In RCU mode a walk is memory-safe against a mutator, but a leaf may be
  * changed in place, first a slot and then a pivot. A walk that read a pivot
  * before two such changes and the slot after them pairs an entry with a range
  * that it never had: for us, a write to somebody else's blocks. So the
  * sequence count: an answer counts only if no mutation overlapped the walk.
- *
- * A walk that meets a node which a store is about to replace starts again until
- * the store is done. In an interrupt on the mutator's CPU that is for ever. So
- * stores keep interrupts off.
  *
  * It joins neighbouring NULLs, but not neighbouring equal entries. We do.
  *
@@ -31,7 +27,6 @@
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/gfp.h>
-#include <linux/irqflags.h>
 #include <linux/limits.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
@@ -218,14 +213,11 @@ static int floop_change_try(struct floop_extent_map *map,
 			    const struct floop_change *change)
 {
 	MA_STATE(mas, &map->tree, change->join_first, change->join_last);
-	unsigned long flags;
 	int r;
 
-	local_irq_save(flags);
 	write_seqcount_begin(&map->seq);
 	mas_store(&mas, change->entry);
 	write_seqcount_end(&map->seq);
-	local_irq_restore(flags);
 
 	r = xa_err(mas.node);
 	mas_destroy(&mas);	/* of nodes that it allocated and did not use */

@@ -10,8 +10,9 @@
  * file (file offset >> 9), "phys" a position on the disk under the file
  * system. Bytes are turned into sectors in map_source.c and nowhere else.
  *
- * Concurrency: floop_map_lookup() may run in any context, on any number of
- * CPUs, against one mutator. Mutators (set, forget, clear) must be
+ * Concurrency: floop_map_lookup() may run in any task, on any number of
+ * CPUs, against one mutator. Not in an interrupt: a walk that meets a node which
+ * a store on the same CPU is about to replace would not end. Mutators (set, forget, clear) must be
  * serialised by the caller and may sleep. A reader sees the map either as it
  * was before a mutation or as it is after, never a mixture. If mutations keep
  * it from a firm answer, above all when it has interrupted the mutator, it is
@@ -64,7 +65,7 @@ void floop_map_init(struct floop_extent_map *map);
 void floop_map_clear(struct floop_extent_map *map);
 
 /*
- * Any context, no locks, no allocation. sector < FLOOP_MAX_SECTORS.
+ * In a task; no locks, no allocation, no sleep. sector < FLOOP_MAX_SECTORS.
  * Always answers: a sector that was never set is FLOOP_UNKNOWN up to the next
  * range that was (or up to FLOOP_MAX_SECTORS).
  */
