@@ -65,7 +65,7 @@ struct floop_backing {
 	u32 dio_align;			/* bytes; 0: no direct I/O */
 	struct floop_geometry geo;	/* filled when the lease is taken */
 
-	spinlock_t lock;
+	spinlock_t lock;		/* see above: queue, mode, broken */
 	struct list_head queue;		/* struct floop_bio; under lock */
 	struct list_head blocked;	/* by a freeze; tried again; under lock */
 	struct mutex fs_lock;

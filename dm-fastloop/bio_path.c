@@ -148,7 +148,7 @@ static int floop_bio_to_disk(struct floop_target *target, struct floop_bio *fb,
 static int floop_bio_zero(struct floop_target *target, struct floop_bio *fb,
 			  struct bio *bio)
 {
-	floop_stat_inc(target->stats, zero_reads);
+	floop_stat_inc(target->stats, FLOOP_ZERO_READS);
 	zero_fill_bio(bio);
 	fb->state = FLOOP_BIO_DONE;
 	bio_endio(bio);
@@ -165,7 +165,7 @@ static int floop_bio_map_flush(struct floop_target *target,
 {
 	struct floop_backing *backing = target->backing;
 
-	floop_stat_inc(target->stats, flushes);
+	floop_stat_inc(target->stats, FLOOP_FLUSHES);
 	fb->section = floop_inflight_enter(&backing->inflight);
 	if (READ_ONCE(backing->mode) == FLOOP_MODE_DIRECT &&
 	    floop_backing_synced(backing))
@@ -202,9 +202,9 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 	switch (floop_route(answer.kind, write, target->file_only)) {
 	case FLOOP_DO_REMAP:
 		if (write)
-			floop_stat_inc(target->stats, remapped_writes);
+			floop_stat_inc(target->stats, FLOOP_REMAPPED_WRITES);
 		else
-			floop_stat_inc(target->stats, remapped_reads);
+			floop_stat_inc(target->stats, FLOOP_REMAPPED_READS);
 		return floop_bio_to_disk(target, fb, bio, answer.phys);
 	case FLOOP_DO_ZERO:
 		floop_bio_leave(fb);
@@ -263,10 +263,10 @@ static blk_status_t floop_step_sync(struct floop_backing *backing,
 				    struct floop_bio *fb)
 {
 	if (backing->mode == FLOOP_MODE_FILE) {
-		floop_stat_inc(fb->target->stats, syncs);
+		floop_stat_inc(fb->target->stats, FLOOP_SYNCS);
 		floop_backing_fsync(backing);
 	} else if (!floop_backing_synced(backing)) {
-		floop_stat_inc(fb->target->stats, syncs);
+		floop_stat_inc(fb->target->stats, FLOOP_SYNCS);
 		floop_backing_sync(backing);
 	}
 
@@ -297,15 +297,15 @@ static void floop_step_remap(struct floop_backing *backing,
 	}
 
 	if (op_is_write(fb->opf))
-		floop_stat_inc(fb->target->stats, remapped_writes);
+		floop_stat_inc(fb->target->stats, FLOOP_REMAPPED_WRITES);
 	else
-		floop_stat_inc(fb->target->stats, remapped_reads);
+		floop_stat_inc(fb->target->stats, FLOOP_REMAPPED_READS);
 	floop_bio_send(fb, phys);
 }
 
 static void floop_step_zero(struct floop_bio *fb)
 {
-	floop_stat_inc(fb->target->stats, zero_reads);
+	floop_stat_inc(fb->target->stats, FLOOP_ZERO_READS);
 	fb->bio->bi_iter = fb->rest;
 	fb->bio->bi_iter.bi_size = fb->part;
 	zero_fill_bio(fb->bio);

@@ -131,12 +131,12 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 	floop_file_iter(fb, write ? ITER_SOURCE : ITER_DEST, &iter);
 
 	if (write) {
-		floop_stat_inc(fb->target->stats, file_writes);
+		floop_stat_inc(fb->target->stats, FLOOP_FILE_WRITES);
 		/* Its end may be in another task: see floop_file_complete(). */
 		__sb_writers_release(sb, SB_FREEZE_WRITE);
 		ret = call_write_iter(backing->file, iocb, &iter);
 	} else {
-		floop_stat_inc(fb->target->stats, file_reads);
+		floop_stat_inc(fb->target->stats, FLOOP_FILE_READS);
 		ret = call_read_iter(backing->file, iocb, &iter);
 	}
 	if (ret != -EIOCBQUEUED)

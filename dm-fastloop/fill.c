@@ -117,13 +117,15 @@ void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 		return;
 	}
 
-	floop_stat_inc(fb->target->stats, fills);
+	floop_stat_inc(fb->target->stats, FLOOP_FILLS);
 	WRITE_ONCE(backing->filling, true);
 	smp_mb();	/* pairs with the one in floop_write_met_pages() */
 	error = floop_fill_write(backing, fb, &fell_back);
 	/* The dirty pages are on the disk before anybody begins a new epoch. */
 	if (fell_back)
+		/* pairs with the barrier in floop_write_met_pages() */
 		smp_store_release(&backing->epoch, backing->epoch + 1);
+	/* likewise, and the epoch is seen before the end of the filling */
 	smp_store_release(&backing->filling, false);
 	sb_end_write(sb);
 

@@ -45,10 +45,11 @@ floop_inflight_enter(struct floop_inflight *inflight)
 	 * The RCU section keeps a stale current_ref from surviving a drain,
 	 * which contains a grace period: without it the reference that is
 	 * current again after two drains could be taken by someone who has
-	 * seen neither. Pairs with smp_store_release() in drain.
+	 * seen neither.
 	 */
 	rcu_read_lock();
 	do {
+		/* pairs with the release in drain: its caller's changes */
 		ref = &inflight->ref[smp_load_acquire(&inflight->current_ref)];
 	} while (unlikely(!percpu_ref_tryget_live_rcu(ref)));
 	rcu_read_unlock();

@@ -110,7 +110,7 @@ static const char *floop_refuses_for_now(struct file *file)
 const char *floop_source_refuses(struct floop_backing *backing,
 				 bool *permanent)
 {
-	const char *reason = 
+	const char *reason =
 		floop_refuses_for_good(floop_backing_inode(backing));
 
 	*permanent = reason;

@@ -109,8 +109,9 @@ static void floop_fiemap_walk(struct floop_fiemap *fm)
 		if (nr < FLOOP_FIEMAP_BATCH)
 			break;
 		budget -= nr;
-	} while (budget >= FLOOP_FIEMAP_BATCH && time_before(jiffies, deadline)
-		 && !fatal_signal_pending(current));
+	} while (budget >= FLOOP_FIEMAP_BATCH &&
+		 time_before(jiffies, deadline) &&
+		 !fatal_signal_pending(current));
 }
 
 void floop_source_preload(struct floop_backing *backing)

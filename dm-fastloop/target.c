@@ -208,6 +208,17 @@ static int floop_end_io(struct dm_target *ti, struct bio *bio,
 
 /* ---- status ---- */
 
+static const char * const floop_stat_names[FLOOP_NR_STATS] = {
+	[FLOOP_REMAPPED_READS]	= "remapped_reads",
+	[FLOOP_REMAPPED_WRITES]	= "remapped_writes",
+	[FLOOP_ZERO_READS]	= "zero_reads",
+	[FLOOP_FILLS]		= "fills",
+	[FLOOP_FILE_READS]	= "file_reads",
+	[FLOOP_FILE_WRITES]	= "file_writes",
+	[FLOOP_FLUSHES]		= "flushes",
+	[FLOOP_SYNCS]		= "syncs",
+};
+
 static const char *floop_mode_name(enum floop_mode mode)
 {
 	static const char * const names[] = {
@@ -226,6 +237,7 @@ static void floop_status_info(struct floop_target *target, char *result,
 	struct inode *inode = floop_backing_inode(backing);
 	const char *reason;
 	enum floop_mode mode;
+	enum floop_stat stat;
 	unsigned int sz = 0;
 
 	spin_lock_irq(&backing->lock);
@@ -240,10 +252,9 @@ static void floop_status_info(struct floop_target *target, char *result,
 	       READ_ONCE(backing->map.nr_extents),
 	       (unsigned long long)READ_ONCE(backing->map.known),
 	       (unsigned long long)READ_ONCE(backing->map.holes));
-#define FLOOP_EMIT_STAT(name) \
-	DMEMIT(" " #name ":%lu", \
-	       floop_stat_read(target->stats, FLOOP_STAT_##name));
-	FLOOP_STATS(FLOOP_EMIT_STAT)
+	for (stat = 0; stat < FLOOP_NR_STATS; stat++)
+		DMEMIT(" %s:%lu", floop_stat_names[stat],
+		       floop_stat_read(target->stats, stat));
 	DMEMIT(" recalls:%lu", READ_ONCE(backing->recalls));
 }
 
