@@ -7,10 +7,10 @@
 
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#if KERNEL_VERSION(6, 1, 0) > LINUX_VERSION_CODE
 #error "dm-fastloop needs Linux 6.1 or newer: maple tree, STATX_DIOALIGN"
 #endif
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#if KERNEL_VERSION(6, 2, 0) <= LINUX_VERSION_CODE
 #error "dm-fastloop is not ported beyond Linux 6.1 yet: leases and bio ops differ"
 #endif
 
