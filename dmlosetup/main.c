@@ -135,7 +135,8 @@ int main(int argc, char **argv)
 	rc = actions[req.action](&req);
 	loopdm_exit();
 	free(req.devices);
-	if (fflush(stdout) || ferror(stdout)) {
+	/* What failed has said so, be it this. */
+	if ((fflush(stdout) || ferror(stdout)) && !rc) {
 		warn("write error");
 		rc = -1;
 	}

@@ -201,8 +201,8 @@ static void test_path(void)
 		if (!paths[i].path)
 			check(!path && errno == EINVAL, "%s", paths[i].word);
 		else
-			check(path && !strcmp(path, paths[i].path), "%s: %s",
-			      paths[i].word, path);
+			check(path && !strcmp(path, paths[i].path), "%s",
+			      paths[i].word);
 		free(path);
 	}
 }

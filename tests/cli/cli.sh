@@ -9,7 +9,7 @@ cli_setup() {
 	command -v dmlosetup >/dev/null || fail "dmlosetup is not built"
 	mkfs_mount "${1:-ext4}" "$(scratch_disk 1)" "$IMAGES"
 	cleanup nothing_left
-	cd "$IMAGES"
+	cd "$IMAGES" || return
 }
 
 # Every test ends without devices, whatever it did.
@@ -29,6 +29,7 @@ image() {
 
 # attach ARGUMENT…: into $DEV; detached at the latest when the test ends.
 attach() {
+	# shellcheck disable=SC2034 # for the test
 	DEV=$(dmlosetup -f --show "$@")
 }
 
