@@ -16,6 +16,7 @@ and whatever is left behind. Guest tests with the same options share a guest.
 """
 
 import argparse
+import fcntl
 import fnmatch
 import os
 import re
@@ -359,6 +360,22 @@ class Runner:
         return Result("fail" if reasons else "pass", 0, reasons[:60])
 
 
+def results_directory(wanted):
+    """A directory that no other runner writes to just now: build/test-results,
+    or that with a number. It is ours as long as we live."""
+    base = wanted or os.path.join(TOP, "build", "test-results")
+    for number in range(1, 100):
+        path = base if number == 1 else f"{base}.{number}"
+        os.makedirs(path, exist_ok=True)
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return os.path.realpath(path)
+        except BlockingIOError:
+            os.close(lock)
+    sys.exit(f"tests/run: all of {base}* are in use")
+
+
 def parse_arguments():
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -371,7 +388,6 @@ def parse_arguments():
     parser.add_argument("-T", "--tests", default=os.path.join(TOP, "tests"),
                         metavar="DIR", help="another directory of tests")
     parser.add_argument("-o", "--results", metavar="DIR",
-                        default=os.path.join(TOP, "build", "test-results"),
                         help="where output is kept (build/test-results)")
     parser.add_argument("-x", "--times", type=int, default=1, metavar="N",
                         help="all time limits N times as long: a busy machine")
@@ -422,7 +438,7 @@ def main():
                 print(f"{t.name}{suffix}\t{t.where} {t.options}".rstrip())
         return 0
     report = Report()
-    runner = Runner(report, os.path.realpath(args.results))
+    runner = Runner(report, results_directory(args.results))
 
     def interrupted(signum, _frame):
         runner.stop()
