@@ -59,10 +59,13 @@ static bool floop_is_control(unsigned char c)
 	return c < ' ' || c == 0x7f;
 }
 
-/* White space as dm splits at it: isspace(), which includes byte 0xA0. */
+/*
+ * White space as dm splits at it: isspace(), which includes byte 0xA0. What
+ * libdm doubles. What begins a comment for dmsetup.
+ */
 static bool floop_must_quote(unsigned char c)
 {
-	return isspace(c) || c == '\\';
+	return isspace(c) || c == '\\' || c == '#';
 }
 
 /* Counts every byte, writes those that fit and leaves room for a NUL. */

@@ -6,8 +6,8 @@
  * next byte (dm_split_args()). "White space" is the kernel's isspace(), and
  * that includes byte 0xA0, the second byte of many UTF-8 letters. But libdm
  * doubles every backslash of a line that it loads, and dmsetup ends a line at a
- * newline, so through them nothing can be quoted that way. So a path has two
- * spellings:
+ * newline and cuts it at a "#", so through them nothing can be quoted that way.
+ * So a path has two spellings:
  *
  *   plain	the path itself, starting with "/"
  *   encoded	"%", then the path with %XX (two hexadecimal digits) for any
@@ -28,7 +28,7 @@ const char *floop_path_decode(char *arg);
 
 /*
  * Prints @path so that it can be loaded again, by dmsetup too: plain, unless
- * it has white space, a backslash or a control byte (below 0x20, or 0x7f);
+ * it has white space, a backslash, a "#" or a control byte (below 0x20, or 0x7f);
  * then encoded. Writes at most @size bytes including the final NUL.
  *
  * Returns the length that the whole needs without the NUL, as snprintf().
