@@ -123,7 +123,7 @@ void floop_map_lookup(struct floop_extent_map *map, sector_t sector,
 
 	do {
 		MA_STATE(mas, &map->tree, sector, sector);
-		/* Does not wait: we may have interrupted the mutator. */
+		/* Does not wait: the mutator's CPU may have other things to do. */
 		unsigned int seq = raw_seqcount_begin(&map->seq);
 		void *entry;
 

@@ -10,15 +10,14 @@
  * file (file offset >> 9), "phys" a position on the disk under the file
  * system. Bytes are turned into sectors in map_source.c and nowhere else.
  *
- * Concurrency: floop_map_lookup() may run in any task, on any number of
- * CPUs, against one mutator. Not in an interrupt: a walk that meets a node which
- * a store on the same CPU is about to replace would not end. Mutators (set, forget, clear) must be
- * serialised by the caller and may sleep. A reader sees the map either as it
- * was before a mutation or as it is after, never a mixture. If mutations keep
- * it from a firm answer, above all when it has interrupted the mutator, it is
- * told FLOOP_UNKNOWN, which is always safe: unknown ranges are looked up again.
- * So only the mutators' side may conclude from FLOOP_UNKNOWN that a range is
- * not in the map.
+ * Concurrency: floop_map_lookup() may run in any task, on any number of CPUs,
+ * against one mutator; not in an interrupt, where a walk that meets a node which
+ * a store on the same CPU is about to replace would not end. Mutators (set,
+ * forget, clear) must be serialised by the caller and may sleep. A reader sees
+ * the map either as it was before a mutation or as it is after, never a mixture.
+ * If mutations keep it from a firm answer it is told FLOOP_UNKNOWN, which is
+ * always safe: unknown ranges are looked up again. So only the mutators' side
+ * may conclude from FLOOP_UNKNOWN that a range is not in the map.
  *
  * Neighbours of the same kind whose physical addresses continue each other
  * are one range; there is no limit to its length.
