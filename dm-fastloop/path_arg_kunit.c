@@ -28,6 +28,7 @@ static const struct path_case path_cases[] = {
 	{ "A with grave", "/\xC3\xA0", "%/\xC3%A0" },
 	{ "A with acute", "/\xC3\xA1", "/\xC3\xA1" },
 	{ "backslash", "/a\\b", "%/a%5Cb" },
+	{ "begins a comment for dmsetup", "/a#b", "%/a%23b" },
 	{ "percent alone is plain", "/100%", "/100%" },
 	{ "percent with a blank", "/100% x", "%/100%25%20x" },
 	{ "looks encoded", "/a%20b", "/a%20b" },
@@ -165,7 +166,7 @@ static char *dm_split_first(char *line)
 }
 
 /* Bytes that matter, so that random paths are full of them */
-static const char special[] = "% \\/\t\n\r\v\f\xA0\xC3\x7f\x01\x1f\x21\x80\xff";
+static const char special[] = "%# \\/\t\n\r\v\f\xA0\xC3\x7f\x01\x1f\x21\x80\xff";
 
 static void random_path(struct rnd_state *rnd, char *path)
 {
@@ -200,8 +201,8 @@ static void path_round_trip_test(struct kunit *test)
 		strcat(line, rest);
 
 		after = dm_split_first(line);
-		if (!strcmp(after, rest + 1) && !floop_path_decode(line) &&
-		    !strcmp(line, path))
+		if (!strchr(text, '#') && !strcmp(after, rest + 1) &&
+		    !floop_path_decode(line) && !strcmp(line, path))
 			continue;
 		KUNIT_FAIL(test, "path %u '%*pEhp' is printed '%*pEhp', loaded '%*pEhp', then '%s'",
 			   i, (int)strlen(path), path, (int)strlen(text), text,
