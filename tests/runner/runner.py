@@ -9,6 +9,7 @@ where it runs:
   # kernels: NAMES    the kernels it is for (default: debian)
   # timeout: SECONDS  its limit (default: 120 in a guest, 600 on this machine)
   # expect: REGEX     the kernel may say this; may be given several times
+  # off: REASON       not run, counted as skipped, with the reason
 
 Status 0 passes, 77 skips (the reason is what follows SKIP: in the output),
 anything else fails, and so does whatever the kernel complains about meanwhile,
@@ -50,13 +51,14 @@ class Test:
         self.kernels = ["debian"]
         self.timeout = None
         self.expect = []
+        self.off = None
 
     def read_header(self):
         """True if the file is a test."""
         with open(self.path, encoding="utf-8", errors="replace") as f:
             head = [line.rstrip("\n") for _, line in zip(range(40), f)]
         for line in head:
-            m = re.match(r"#\s*(guest|host|kernels|timeout|expect):\s*(.*)", line)
+            m = re.match(r"#\s*(guest|host|kernels|timeout|expect|off):\s*(.*)", line)
             if not m:
                 continue
             key, value = m.group(1), m.group(2).strip()
@@ -66,6 +68,8 @@ class Test:
                 self.kernels = value.split()
             elif key == "timeout":
                 self.timeout = int(value)
+            elif key == "off":
+                self.off = value or "is off, and does not say why"
             else:
                 self.expect.append(re.compile(value))
         if self.timeout is None:
@@ -431,13 +435,16 @@ def main():
              if selected(t, args.pattern)]
     for t in tests:
         t.timeout *= args.times
-    jobs = list(jobs_for(tests, kernels))
+    jobs = list(jobs_for([t for t in tests if not t.off], kernels))
     if args.list:
         for kernel, suffix, hosts, guests in jobs:
             for t in hosts + [t for group in guests.values() for t in group]:
                 print(f"{t.name}{suffix}\t{t.where} {t.options}".rstrip())
         return 0
     report = Report()
+    for t in tests:
+        if t.off and set(t.kernels) & set(kernels):
+            report.add(t.name, Result("skip", 0, [t.off]))
     runner = Runner(report, results_directory(args.results))
 
     def interrupted(signum, _frame):
