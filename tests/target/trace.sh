@@ -1,0 +1,55 @@
+# shellcheck shell=bash
+# What reaches a disk, seen by its own counters and by tracepoints at its queue;
+# and how often the kernel calls a function. Sourced after tests/lib.sh.
+
+TRACE=/sys/kernel/tracing
+
+# disk_flushes DISK: cache flushes that it has completed.
+disk_flushes() {
+	awk '{ print $16 }' "/sys/class/block/${1#/dev/}/stat"
+}
+
+# trace_bios DISK: from here on keep what is submitted to it.
+trace_bios() {
+	local dev=$TRACE/events/block/block_bio_queue
+	[ -d $dev ] || skip "this kernel has no block tracepoints"
+	read -r major minor < <(tr : ' ' <"/sys/class/block/${1#/dev/}/dev")
+	echo "dev == $((major << 20 | minor))" >$dev/filter
+	cleanup trace_end
+	echo >$TRACE/trace
+	echo 1 >$dev/enable
+}
+
+trace_end() {
+	echo 0 >$TRACE/events/block/block_bio_queue/enable
+	echo 0 >$TRACE/events/block/block_bio_queue/filter
+}
+
+# traced_bios: FLAGS SECTOR SECTORS of each since the last call, in order.
+traced_bios() {
+	sed -n 's/.*block_bio_queue: [0-9,]* \([A-Z]*\) \([0-9]*\) + \([0-9]*\) .*/\1 \2 \3/p' \
+		$TRACE/trace
+	echo >$TRACE/trace
+}
+
+# count_calls FUNCTION…: from here on.
+count_calls() {
+	local f
+	echo >$TRACE/kprobe_events
+	for f; do
+		echo "p:calls/$f $f" >>$TRACE/kprobe_events ||
+			skip "this kernel does not let $f be counted"
+	done
+	cleanup count_end
+	echo 1 >$TRACE/events/calls/enable
+}
+
+count_end() {
+	echo 0 >$TRACE/events/calls/enable
+	echo >$TRACE/kprobe_events
+}
+
+# calls_of FUNCTION: so far.
+calls_of() {
+	awk -v f="$1" '$1 == f { print $2 }' $TRACE/kprobe_profile
+}
