@@ -196,8 +196,15 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 		goto to_worker;
 
 	floop_map_lookup(&backing->map, bio->bi_iter.bi_sector, &answer);
-	if (answer.nr_sectors < bio_sectors(bio))
+	if (answer.nr_sectors < bio_sectors(bio)) {
+		/*
+		 * One part on its way and another refused: that would reach
+		 * the submitter too late to try again.
+		 */
+		if (bio->bi_opf & REQ_NOWAIT)
+			goto to_worker;
 		dm_accept_partial_bio(bio, answer.nr_sectors);
+	}
 
 	switch (floop_route(answer.kind, write, target->file_only)) {
 	case FLOOP_DO_REMAP:

@@ -3,7 +3,6 @@
 # a model to check it against, and ways to look at all that is stored.
 # Sourced after tests/lib.sh.
 
-COMMON=$TOP/tests/data
 PATH=$TOP/build/tests:$PATH
 command -v model_io >/dev/null ||
 	fail "no model_io: run tests/programs on the host first"
