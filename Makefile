@@ -35,7 +35,7 @@ cli:
 	$(MAKE) -C dmlosetup
 
 test:
-	tests/run -k debian -k debug
+	tests/run -x 3 -k debian -k debug
 
 check:
 	tests/run check
