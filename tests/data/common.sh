@@ -120,11 +120,6 @@ only_bytes() {
 		"bytes other than $2 in $1 (of the first 64)"
 }
 
-no_poison() {
-	assert_eq 0 "$(tr -cd "$POISON" <"$1" | head -c 64 | wc -c)" \
-		"stale bytes in $1 (of the first 64)"
-}
-
 # random_file FILE BYTES: contents that no two blocks of share.
 random_file() {
 	openssl enc -aes-128-ctr -K 0 -iv 0 -nosalt -in /dev/zero 2>/dev/null |
