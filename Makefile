@@ -35,7 +35,7 @@ cli:
 	$(MAKE) -C dmlosetup
 
 test:
-	tests/run -x 3 -k debian -k debug
+	tests/run -x 3 -k debian
 
 check:
 	tests/run check
