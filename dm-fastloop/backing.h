@@ -162,7 +162,8 @@ static inline int floop_backing_flush_error(struct floop_backing *backing)
 /* Any context. */
 static inline bool floop_backing_synced(struct floop_backing *backing)
 {
-	return atomic64_read(&backing->dirty_seq) ==
+	return !READ_ONCE(backing->fsync_error) &&
+	       atomic64_read(&backing->dirty_seq) ==
 	       atomic64_read(&backing->synced_seq);
 }
 

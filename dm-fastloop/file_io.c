@@ -170,6 +170,9 @@ int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,
 			fb->buffered = true;
 			continue;
 		}
+		/* A position is in sectors: what is less was not written. */
+		if (ret > 0)
+			ret = round_down(ret, SECTOR_SIZE);
 		if (ret <= 0)
 			break;
 		bio_advance_iter(fb->bio, &fb->rest, ret);

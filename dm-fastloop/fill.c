@@ -82,14 +82,16 @@ static void floop_fill_forget(struct floop_backing *backing, u64 pos, u64 end)
 
 /*
  * The file's answer for [pos, pos + len) has changed. Written ranges stay: the
- * file system has said so before.
+ * file system has said so before. After an error nothing is published: the
+ * blocks may be there and the data not on them.
  */
-static void floop_fill_publish(struct floop_backing *backing, u64 pos, u64 len)
+static void floop_fill_publish(struct floop_backing *backing, u64 pos, u64 len,
+			       int error)
 {
 	u64 start = round_down(pos, backing->geo.align);
 	u64 end = round_up(pos + len, backing->geo.align);
 
-	if (floop_source_learn(backing, start, end))
+	if (error || floop_source_learn(backing, start, end))
 		floop_fill_forget(backing, start, end);
 }
 
@@ -131,6 +133,6 @@ void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 
 	/* Also after an error: part of it may be in the file. */
 	atomic64_inc(&backing->dirty_seq);
-	floop_fill_publish(backing, pos, fb->part);
+	floop_fill_publish(backing, pos, fb->part, error);
 	floop_bio_part_done(fb, errno_to_blk_status(error));
 }
