@@ -420,6 +420,7 @@ def jobs_for(tests, kernels):
 def build_all(runner, kernels):
     """Everything that guests need, before there is one. Returns the kernels
     that can be booted with our module."""
+    runner.build("packages", ["tests/packages"])
     runner.build("dmlosetup", ["tests/runner/build-tool"])
     runner.build("programs", ["tests/programs"])
     return [k for k in kernels
