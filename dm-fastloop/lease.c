@@ -452,6 +452,8 @@ static const char *floop_go_pin(struct floop_backing *backing)
 
 static const char *floop_pin(struct floop_backing *backing)
 {
+	static const char unwritten[] =
+		"Cannot pin: the file has holes or unwritten blocks, or ends within a block";
 	const char *error = NULL;
 	unsigned int noio;
 
@@ -467,7 +469,7 @@ static const char *floop_pin(struct floop_backing *backing)
 	noio = floop_fs_lock(backing);
 	if (!floop_source_preload(backing, MAX_JIFFY_OFFSET) ||
 	    !floop_is_all_written(backing))
-		error = "Cannot pin: the file has holes or unwritten blocks, or ends within a block";
+		error = unwritten;
 	else
 		error = floop_go_pin(backing);
 	floop_fs_unlock(backing, noio);
