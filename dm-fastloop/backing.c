@@ -20,6 +20,9 @@
 /* A table load holds locks of device-mapper: bound what it may take. */
 #define FLOOP_PRELOAD_AT_START	(HZ / 10)
 
+/* How many of those that wait are looked at for company. */
+#define FLOOP_QUEUE_SCAN	32
+
 /* A reserve for each backing: one may lie on a device of another. */
 #define FLOOP_CLONES	4
 
@@ -74,23 +77,31 @@ static void floop_retry_work(struct kthread_work *work)
 }
 
 struct floop_bio *floop_backing_pop(struct floop_backing *backing,
-				    bool (*wanted)(struct floop_bio *fb))
+				    bool (*wanted)(struct floop_bio *fb,
+						   void *data),
+				    void *data)
 {
-	struct floop_bio *fb = NULL;
+	unsigned int left = FLOOP_QUEUE_SCAN;
+	struct floop_bio *fb, *found = NULL;
 
 	lockdep_assert_held(&backing->fs_lock);
 
 	spin_lock_irq(&backing->lock);
-	if (backing->mode != FLOOP_MODE_RECALL)
-		fb = list_first_entry_or_null(&backing->queue,
-					      struct floop_bio, list);
-	if (fb && wanted && !wanted(fb))
-		fb = NULL;
-	if (fb)
-		list_del(&fb->list);
+	if (backing->mode == FLOOP_MODE_RECALL)
+		goto out;
+	list_for_each_entry(fb, &backing->queue, list) {
+		if (!wanted || wanted(fb, data)) {
+			found = fb;
+			list_del(&fb->list);
+			break;
+		}
+		if (!--left)
+			break;
+	}
+out:
 	spin_unlock_irq(&backing->lock);
 
-	return fb;
+	return found;
 }
 
 /*
@@ -111,7 +122,7 @@ static void floop_work(struct kthread_work *work)
 	blk_start_plug(&plug);
 	do {
 		noio = floop_fs_lock(backing);
-		fb = floop_backing_pop(backing, NULL);
+		fb = floop_backing_pop(backing, NULL, NULL);
 		if (fb)
 			floop_bio_step(backing, fb);
 		floop_fs_unlock(backing, noio);
@@ -306,6 +317,11 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 	backing->source = "-";
 	backing->users = 1;
 
+	backing->fill_vecs = kmalloc_array(FLOOP_FILL_VECS,
+					   sizeof(*backing->fill_vecs),
+					   GFP_KERNEL);
+	if (!backing->fill_vecs)
+		goto bad_vecs;
 	if (bioset_init(&backing->clones, FLOOP_CLONES, 0, 0))
 		goto bad_clones;
 	if (floop_inflight_init(&backing->inflight))
@@ -345,6 +361,8 @@ bad_worker:
 bad_inflight:
 	bioset_exit(&backing->clones);
 bad_clones:
+	kfree(backing->fill_vecs);
+bad_vecs:
 	kfree(backing);
 	return ERR_PTR(error);
 }
@@ -362,6 +380,7 @@ static void floop_backing_close(struct floop_backing *backing)
 	fput(backing->file);
 	floop_inflight_exit(&backing->inflight);
 	bioset_exit(&backing->clones);
+	kfree(backing->fill_vecs);
 	kfree(backing);
 }
 

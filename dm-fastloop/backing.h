@@ -31,6 +31,9 @@
 /* Jiffies; a write shows in the file's time stamps at last after so long. */
 #define FLOOP_MTIME_DELAY	(2 * HZ)
 
+/* So many pages of neighbours are filled in one go. */
+#define FLOOP_FILL_VECS		256
+
 struct floop_bio;
 struct gendisk;
 
@@ -78,6 +81,7 @@ struct floop_backing {
 	struct list_head blocked;	/* by a freeze; tried again; under lock */
 	struct mutex fs_lock;
 	struct bio_set clones;		/* of bios that the worker sends */
+	struct bio_vec *fill_vecs;	/* FLOOP_FILL_VECS; the worker's */
 	struct kthread_worker *worker;
 	struct kthread_work work;
 	struct kthread_delayed_work retry_work;
@@ -153,11 +157,13 @@ void floop_backing_queue(struct floop_backing *backing,
 void floop_backing_block(struct floop_backing *backing, struct floop_bio *fb);
 
 /*
- * Takes the first bio from the queue if @wanted says so, or NULL. Worker,
- * fs_lock held.
+ * Takes the first bio of those that have waited longest of which @wanted says so,
+ * or NULL. @wanted is called under lock. Worker, fs_lock held.
  */
 struct floop_bio *floop_backing_pop(struct floop_backing *backing,
-				    bool (*wanted)(struct floop_bio *fb));
+				    bool (*wanted)(struct floop_bio *fb,
+						   void *data),
+				    void *data);
 
 /* Lets the worker look at its queue; any context. */
 void floop_backing_kick(struct floop_backing *backing);
@@ -200,10 +206,13 @@ int floop_backing_sync(struct floop_backing *backing);
 /*
  * Write access to the file system, for a write that ends elsewhere. It is never
  * waited for: who freezes waits for those that have it, and some of them wait
- * for our lease. Any context.
+ * for our lease. Pinned files are written to without, as swap is. Any context, in
+ * a section.
  */
 static inline bool floop_backing_start_write(struct floop_backing *backing)
 {
+	if (unlikely(backing->pinned))
+		return true;
 	if (!sb_start_write_trylock(backing->sb))
 		return false;
 	__sb_writers_release(backing->sb, SB_FREEZE_WRITE);

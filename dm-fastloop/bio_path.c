@@ -66,6 +66,10 @@ static bool floop_write_met_pages(struct floop_backing *backing,
 {
 	loff_t pos = (loff_t)fb->rest.bi_sector << SECTOR_SHIFT;
 
+	/* Nothing that swaps may wait for pages, and nobody reads swap. */
+	if (unlikely(backing->pinned))
+		return false;
+
 	smp_mb();	/* our data before the look at the cache */
 	if (unlikely(floop_fill_endangers(backing, fb)))
 		return true;
@@ -113,13 +117,6 @@ int floop_bio_end_io(struct floop_target *target, struct floop_bio *fb,
 	return DM_ENDIO_INCOMPLETE;
 }
 
-/* May [sector, sector + nr_sectors) of the file be asked of the disk at all? */
-static bool floop_disk_takes(struct floop_target *target, sector_t sector,
-			     sector_t nr_sectors)
-{
-	return likely(!((sector | nr_sectors) & target->block_mask));
-}
-
 /* ---- map ---- */
 
 static int floop_bio_to_worker(struct floop_target *target,
@@ -132,6 +129,8 @@ static int floop_bio_to_worker(struct floop_target *target,
 	}
 
 	bio_clear_polled(bio);
+	/* dm's clone does not know yet who has sent it; the worker has to. */
+	bio_associate_blkg(bio);
 	fb->rest = bio->bi_iter;
 	fb->part = 0;
 	fb->buffered = false;
@@ -485,8 +484,7 @@ static void floop_step_check(struct floop_backing *backing,
 		if (!invalidate_inode_pages2_range(backing->mapping,
 						   pos >> PAGE_SHIFT,
 						   (pos + fb->part - 1) >>
-						   PAGE_SHIFT) ||
-		    backing->pinned) {
+						   PAGE_SHIFT)) {
 			floop_bio_part_done(fb, BLK_STS_OK);
 			return;
 		}

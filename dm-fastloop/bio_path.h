@@ -49,6 +49,7 @@ struct floop_bio {
 	struct percpu_ref *section;	/* of backing->inflight; NULL: none */
 	enum floop_bio_state state;
 	bool buffered;			/* direct I/O has refused this part */
+	blk_status_t status;		/* of a fill that is being published */
 	blk_opf_t opf;			/* as it came; lower layers edit theirs */
 
 	/* The slow path only. */
@@ -57,6 +58,13 @@ struct floop_bio {
 	struct list_head list;
 	struct kiocb iocb;
 };
+
+/* May [sector, sector + nr_sectors) of the file be asked of the disk at all? */
+static inline bool floop_disk_takes(struct floop_target *target,
+				    sector_t sector, sector_t nr_sectors)
+{
+	return likely(!((sector | nr_sectors) & target->block_mask));
+}
 
 /* dm's map and end_io; bio->bi_iter.bi_sector is in the file already. */
 int floop_bio_map(struct floop_target *target, struct floop_bio *fb,

@@ -28,8 +28,7 @@ static void floop_file_iter(struct floop_bio *fb, unsigned int direction,
 	iter->iov_offset = part.bi_bvec_done;
 }
 
-static bool floop_file_direct(struct floop_backing *backing,
-			      struct floop_bio *fb)
+bool floop_file_direct(struct floop_backing *backing, struct floop_bio *fb)
 {
 	u64 pos = (u64)fb->rest.bi_sector << SECTOR_SHIFT;
 
@@ -137,6 +136,46 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 	}
 	if (ret != -EIOCBQUEUED)
 		floop_file_complete(iocb, ret);
+}
+
+/* The next fb->part bytes of the bio, behind the nr_vecs that there are. */
+static unsigned int floop_gather(struct floop_bio *fb, struct bio_vec *vecs,
+				 unsigned int nr_vecs)
+{
+	struct bvec_iter part = fb->rest;
+	struct bvec_iter pos;
+	struct bio_vec bv;
+
+	part.bi_size = fb->part;
+	__bio_for_each_segment(bv, fb->bio, pos, part)
+		vecs[nr_vecs++] = bv;
+
+	return nr_vecs;
+}
+
+int floop_file_write_all(struct floop_backing *backing, struct list_head *bios,
+			 bool *fell_back)
+{
+	struct floop_bio *first = list_first_entry(bios, struct floop_bio, list);
+	struct kiocb *iocb = &first->iocb;
+	unsigned int nr_vecs = 0;
+	struct floop_bio *fb;
+	struct iov_iter iter;
+	size_t len = 0;
+	ssize_t ret;
+
+	list_for_each_entry(fb, bios, list) {
+		nr_vecs = floop_gather(fb, backing->fill_vecs, nr_vecs);
+		len += fb->part;
+	}
+
+	floop_file_kiocb(backing, first);
+	iov_iter_bvec(&iter, ITER_SOURCE, backing->fill_vecs, nr_vecs, len);
+	iocb->private = iocb;	/* see floop_file_write() */
+	ret = call_write_iter(backing->file, iocb, &iter);
+	*fell_back = iocb->private == iocb;
+
+	return ret == len ? 0 : -EIO;
 }
 
 int floop_file_fallocate(struct floop_backing *backing, int mode, u64 pos,

@@ -23,6 +23,17 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb);
 int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,
 		     bool *fell_back);
 
+/* May fb->part bytes from the start of fb->rest on be written directly? */
+bool floop_file_direct(struct floop_backing *backing, struct floop_bio *fb);
+
+/*
+ * Writes fb->part bytes of each of @bios, which are neighbours and may all be
+ * written directly, with one call. Returns 0 only if all of them have been
+ * written; otherwise any part of it may have been. The rest as above.
+ */
+int floop_file_write_all(struct floop_backing *backing, struct list_head *bios,
+			 bool *fell_back);
+
 /*
  * fallocate() of [pos, pos + len), bytes, with FALLOC_FL_KEEP_SIZE. The caller
  * has write access to the super block. Worker, fs_lock held.

@@ -9,7 +9,8 @@
  * zeroes, never what the blocks held.
  *
  * There is one worker, so fills of one file never overlap, and two bios to
- * parts of one file-system block find their way one after the other.
+ * parts of one file-system block find their way one after the other. Writes
+ * that wait and continue each other are written with one call.
  *
  * Dirty neighbours. A direct write may give up on a page that somebody is just
  * reading, and then the file system goes through the page cache. File systems
@@ -28,6 +29,7 @@
  * A folio read before a direct write ended is seen by that write as a page in
  * its range; one that is read later has the new data.
  */
+#include <linux/blk-cgroup.h>
 #include <linux/blkdev.h>
 #include <linux/falloc.h>
 #include <linux/pagemap.h>
@@ -39,9 +41,96 @@
 #include "source.h"
 #include "trace.h"
 
+/* Neighbours that are written with one call and published together. */
+struct floop_fill_job {
+	struct floop_backing *backing;
+	struct list_head bios;		/* in order */
+	u64 pos;			/* bytes */
+	u64 len;
+	unsigned int nr_vecs;
+	struct cgroup_subsys_state *css;	/* who is charged for all */
+	bool fell_back;			/* gone through the page cache */
+};
+
+/* ---- who comes along ---- */
+
+static unsigned int floop_count_vecs(struct floop_bio *fb)
+{
+	struct bvec_iter part = fb->rest;
+	struct bvec_iter pos;
+	struct bio_vec bv;
+	unsigned int nr = 0;
+
+	part.bi_size = fb->part;
+	__bio_for_each_segment(bv, fb->bio, pos, part)
+		nr++;
+
+	return nr;
+}
+
+static void floop_fill_add(struct floop_fill_job *job, struct floop_bio *fb)
+{
+	list_add_tail(&fb->list, &job->bios);
+	job->len += fb->part;
+	job->nr_vecs += floop_count_vecs(fb);
+}
+
+static bool floop_fill_may_join(struct floop_backing *backing,
+				struct floop_bio *fb)
+{
+	return fb->state == FLOOP_BIO_ROUTE &&
+	       !(fb->opf & (REQ_PREFLUSH | REQ_FUA)) &&
+	       floop_bio_op(fb) == FLOOP_WRITE &&
+	       floop_file_direct(backing, fb);
+}
+
+/* A write right behind the others that has to be filled, too. */
+static bool floop_fill_wanted(struct floop_bio *fb, void *data)
+{
+	struct floop_fill_job *job = data;
+	struct floop_answer answer;
+	sector_t nr_sectors;
+
+	if (fb->rest.bi_sector != (job->pos + job->len) >> SECTOR_SHIFT)
+		return false;
+
+	floop_map_lookup(&job->backing->map, fb->rest.bi_sector, &answer);
+	nr_sectors = min_t(sector_t, fb->rest.bi_size >> SECTOR_SHIFT,
+			   answer.nr_sectors);
+	fb->part = nr_sectors << SECTOR_SHIFT;
+
+	return floop_fill_may_join(job->backing, fb) &&
+	       bio_blkcg_css(fb->bio) == job->css &&
+	       floop_route(answer.kind, FLOOP_WRITE,
+			   floop_disk_takes(fb->target, fb->rest.bi_sector,
+					    nr_sectors)) == FLOOP_DO_FILL &&
+	       job->nr_vecs + floop_count_vecs(fb) <= FLOOP_FILL_VECS;
+}
+
+static void floop_fill_collect(struct floop_fill_job *job, struct floop_bio *fb)
+{
+	bool join = floop_fill_may_join(job->backing, fb);
+
+	job->pos = (u64)fb->rest.bi_sector << SECTOR_SHIFT;
+	job->len = 0;
+	job->nr_vecs = 0;
+	job->css = bio_blkcg_css(fb->bio);
+	job->fell_back = false;
+	INIT_LIST_HEAD(&job->bios);
+	floop_fill_add(job, fb);
+	while (join && job->nr_vecs < FLOOP_FILL_VECS) {
+		fb = floop_backing_pop(job->backing, floop_fill_wanted, job);
+		if (!fb)
+			break;
+		floop_fill_add(job, fb);
+	}
+}
+
+/* ---- writing ---- */
+
 /* The bio's data, or zeroes that only the file system can write. */
-static int floop_fill_data(struct floop_backing *backing, struct floop_bio *fb,
-			   bool *fell_back)
+static int floop_fill_one(struct floop_backing *backing, struct floop_bio *fb,
+			  bool *fell_back)
 {
 	if (floop_bio_op(fb) == FLOOP_WRITE)
 		return floop_file_write(backing, fb, fell_back);
@@ -52,32 +141,76 @@ static int floop_fill_data(struct floop_backing *backing, struct floop_bio *fb,
 				    fb->part);
 }
 
-static int floop_fill_write(struct floop_backing *backing,
-			    struct floop_bio *fb, bool *fell_back)
+/* Returns the first error; each bio has its own. */
+static int floop_fill_each(struct floop_fill_job *job)
 {
-	loff_t pos = (loff_t)fb->rest.bi_sector << SECTOR_SHIFT;
-	loff_t last = pos + fb->part - 1;
-	loff_t i_size = i_size_read(floop_backing_inode(backing));
-	int error;
+	struct floop_bio *fb;
+	bool fell_back;
+	int error = 0;
+	int ret;
 
-	error = floop_fill_data(backing, fb, fell_back);
-	/* What precedes a write beyond the end goes through the page cache. */
-	if (last >= i_size)
-		*fell_back = true;
-	/* Even then: what it did write must not come later than the next. */
-	if (backing->mapping->nrpages) {
-		int flush_error = filemap_write_and_wait(backing->mapping);
-
-		*fell_back = true;
-		invalidate_inode_pages2_range(backing->mapping,
-					      pos >> PAGE_SHIFT,
-					      last >> PAGE_SHIFT);
+	list_for_each_entry(fb, &job->bios, list) {
+		floop_stat_inc(fb->target->stats, FLOOP_FILLS);
+		ret = floop_fill_one(job->backing, fb, &fell_back);
+		job->fell_back |= fell_back;
+		fb->status = errno_to_blk_status(ret);
 		if (!error)
-			error = flush_error;
+			error = ret;
 	}
 
 	return error;
 }
+
+/*
+ * All with one call, and so one allocation; if that does not do it, each by
+ * itself, so that the error is that of whom it concerns.
+ */
+static int floop_fill_data(struct floop_fill_job *job)
+{
+	struct floop_bio *fb;
+
+	if (list_is_singular(&job->bios) ||
+	    floop_file_write_all(job->backing, &job->bios, &job->fell_back))
+		return floop_fill_each(job);
+
+	list_for_each_entry(fb, &job->bios, list) {
+		floop_stat_inc(fb->target->stats, FLOOP_FILLS);
+		fb->status = BLK_STS_OK;
+	}
+
+	return 0;
+}
+
+static int floop_fill_write(struct floop_fill_job *job)
+{
+	struct floop_backing *backing = job->backing;
+	loff_t last = job->pos + job->len - 1;
+	loff_t i_size = i_size_read(floop_backing_inode(backing));
+	struct floop_bio *fb;
+	int flush_error;
+	int error;
+
+	error = floop_fill_data(job);
+	/* What precedes a write beyond the end goes through the page cache. */
+	if (last >= i_size)
+		job->fell_back = true;
+	if (!backing->mapping->nrpages)
+		return error;
+
+	/* Even after an error: what is dirty must not come later than the next. */
+	job->fell_back = true;
+	flush_error = filemap_write_and_wait(backing->mapping);
+	invalidate_inode_pages2_range(backing->mapping, job->pos >> PAGE_SHIFT,
+				      last >> PAGE_SHIFT);
+	if (flush_error)
+		list_for_each_entry(fb, &job->bios, list)
+			if (!fb->status)
+				fb->status = errno_to_blk_status(flush_error);
+
+	return error ? error : flush_error;
+}
+
+/* ---- publishing ---- */
 
 /* What is not written is not known any more. */
 static void floop_fill_forget(struct floop_backing *backing, u64 pos, u64 end)
@@ -111,12 +244,41 @@ static void floop_fill_publish(struct floop_backing *backing, u64 pos, u64 len,
 		floop_fill_forget(backing, start, end);
 }
 
+/* Dirty neighbours: see above. */
+static int floop_fill_guarded(struct floop_fill_job *job)
+{
+	struct floop_backing *backing = job->backing;
+	int error;
+
+	WRITE_ONCE(backing->filling, true);
+	smp_mb();	/* pairs with the one in floop_write_met_pages() */
+	error = floop_fill_write(job);
+	/* The dirty pages are on the disk before anybody begins a new epoch. */
+	if (job->fell_back)
+		/* pairs with the barrier in floop_write_met_pages() */
+		smp_store_release(&backing->epoch, backing->epoch + 1);
+	/* likewise, and the epoch is seen before the end of the filling */
+	smp_store_release(&backing->filling, false);
+
+	return error;
+}
+
+static void floop_fill_end(struct floop_fill_job *job)
+{
+	struct floop_bio *fb;
+
+	while (!list_empty(&job->bios)) {
+		fb = list_first_entry(&job->bios, struct floop_bio, list);
+		list_del(&fb->list);
+		floop_bio_part_done(fb, fb->status);
+	}
+}
+
 void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 {
-	u64 pos = (u64)fb->rest.bi_sector << SECTOR_SHIFT;
+	struct floop_fill_job job = { .backing = backing };
 	const char *reason;
 	bool permanent;
-	bool fell_back;
 	int error;
 
 	/* Journalling data can be switched on without moving the lease. */
@@ -134,22 +296,14 @@ void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 		return;
 	}
 
-	floop_stat_inc(fb->target->stats, FLOOP_FILLS);
-	WRITE_ONCE(backing->filling, true);
-	smp_mb();	/* pairs with the one in floop_write_met_pages() */
-	error = floop_fill_write(backing, fb, &fell_back);
-	trace_fastloop_fill(backing, pos, fb->part, error);
-	/* The dirty pages are on the disk before anybody begins a new epoch. */
-	if (fell_back)
-		/* pairs with the barrier in floop_write_met_pages() */
-		smp_store_release(&backing->epoch, backing->epoch + 1);
-	/* likewise, and the epoch is seen before the end of the filling */
-	smp_store_release(&backing->filling, false);
+	floop_fill_collect(&job, fb);
+	error = floop_fill_guarded(&job);
+	trace_fastloop_fill(backing, job.pos, job.len, error);
 	sb_end_write(backing->sb);
 
 	/* Also after an error: part of it may be in the file. */
 	atomic64_inc(&backing->dirty_seq);
 	smp_mb__after_atomic();	/* pairs with the one in floop_bio_map() */
-	floop_fill_publish(backing, pos, fb->part, error);
-	floop_bio_part_done(fb, errno_to_blk_status(error));
+	floop_fill_publish(backing, job.pos, job.len, error);
+	floop_fill_end(&job);
 }

@@ -500,6 +500,8 @@ void floop_lease_unpin(struct floop_backing *backing)
 		noio = floop_fs_lock(backing);
 		floop_quiesce(backing, "starting");
 		floop_map_clear(&backing->map);
+		/* Others may have read it meanwhile: see floop_write_met_pages(). */
+		floop_drop_pages(backing);
 		backing->pinned = false;
 		floop_clear_swapfile(backing);
 		floop_set_mode(backing, FLOOP_MODE_FILE, "starting");

@@ -43,7 +43,7 @@ unsigned int floop_punch_whole(struct floop_backing *backing,
 }
 
 /* Another bio that begins with whole blocks to give back. */
-static bool floop_punch_wanted(struct floop_bio *fb)
+static bool floop_punch_wanted(struct floop_bio *fb, void *data)
 {
 	return fb->state == FLOOP_BIO_ROUTE &&
 	       !(fb->opf & REQ_PREFLUSH) &&
@@ -58,7 +58,7 @@ static void floop_punch_collect(struct floop_backing *backing,
 	struct floop_bio *fb;
 
 	while (n++ < FLOOP_PUNCH_BATCH) {
-		fb = floop_backing_pop(backing, floop_punch_wanted);
+		fb = floop_backing_pop(backing, floop_punch_wanted, NULL);
 		if (!fb)
 			break;
 		fb->part = floop_punch_whole(backing, fb);
