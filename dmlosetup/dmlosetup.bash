@@ -36,7 +36,7 @@ _dmlosetup() {
 	prev=${COMP_WORDS[COMP_CWORD - 1]}
 
 	case $prev in
-	-d | --detach | -c | --set-capacity | --remove)
+	-d | --detach | -c | --set-capacity | --remove | --map)
 		_dmlosetup_reply -W "$(_dmlosetup_devices "$1")" -- "$cur"
 		return
 		;;

@@ -10,6 +10,7 @@
 #include "attach.h"
 #include "detach.h"
 #include "loopdm.h"
+#include "map.h"
 #include "options.h"
 #include "output.h"
 #include "placeholder.h"
@@ -110,6 +111,11 @@ static int do_remove(const struct request *req)
 	return each_device(req, placeholder_drop);
 }
 
+static int do_map(const struct request *req)
+{
+	return map_show(req->devices[0], req->flags & F_JSON);
+}
+
 static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_CREATE]	= do_create,
 	[A_DETACH]	= do_detach,
@@ -120,6 +126,7 @@ static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_SET_CAPACITY] = do_set_capacity,
 	[A_SET_DIRECT_IO] = do_set_direct_io,
 	[A_REMOVE]	= do_remove,
+	[A_MAP]		= do_map,
 };
 
 int main(int argc, char **argv)

@@ -25,6 +25,7 @@ enum {
 	OPT_NAME,
 	OPT_REMOVE,
 	OPT_LOOP_REF,
+	OPT_MAP,
 };
 
 struct option_info {
@@ -172,6 +173,9 @@ static const struct option_info infos[] = {
 	{ OPT_REMOVE, "remove", optional_argument, " <loopdev>...",
 	  "drop devices that --find made and nobody uses",
 	  set_device_action, A_REMOVE },
+	{ OPT_MAP, "map", optional_argument, " <loopdev>",
+	  "draw where the device's file lies (or --json)",
+	  set_device_action, A_MAP },
 	SEPARATOR,
 	{ 'o', "offset", required_argument, " <num>",
 	  "start at offset <num> into file",
@@ -216,13 +220,18 @@ static const struct option_info infos[] = {
 };
 
 /* What does not go together: at most one of each line. */
-static const int exclusive[][8] = {
+static const int exclusive[][12] = {
 	{ 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ 'D', 'c', 'd', 'f', 'l' },
 	{ 'D', 'c', 'd', 'f', 'O' },
 	{ 'J', OPT_RAW },
 	{ OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ OPT_REMOVE, 'l' },
+	{ OPT_MAP, OPT_REMOVE,
+	  'D', 'a', 'c', 'd', 'f', 'j' },
+	{ OPT_MAP, 'l' },
+	{ OPT_MAP, 'O' },
+	{ OPT_MAP, OPT_RAW },
 };
 
 static const struct option_info *find_info(int key)
@@ -388,6 +397,7 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 		nr = nr_args;
 		break;
 	case A_SET_CAPACITY:
+	case A_MAP:
 	case A_SHOW_ONE:
 	case A_SET_DIRECT_IO:
 		if (!req->nr_devices && nr_args)
