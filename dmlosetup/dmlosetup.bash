@@ -45,7 +45,7 @@ _dmlosetup() {
 		_dmlosetup_complete_columns "$1" "$cur"
 		return
 		;;
-	-o | --offset | --sizelimit | --name)
+	-o | --offset | --sizelimit | --name | --stat)
 		return
 		;;
 	-h | --help | -V | --version)

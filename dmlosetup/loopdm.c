@@ -210,6 +210,27 @@ int loopdm_get(const char *name, struct loopdev *dev)
 	return rc;
 }
 
+int loopdm_status(const char *uuid, char **status)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_STATUS, NULL, uuid);
+	char *target = NULL, *params = NULL;
+	uint64_t start, length;
+	int rc;
+
+	if (!dmt)
+		return control_error();
+	dm_task_no_open_count(dmt);
+	dm_task_no_flush(dmt);
+	rc = run(dmt);
+	if (!rc) {
+		dm_get_next_target(dmt, NULL, &start, &length, &target,
+				   &params);
+		*status = xstrdup(params ? params : "");
+	}
+	dm_task_destroy(dmt);
+	return rc;
+}
+
 void loopdev_free(struct loopdev *dev)
 {
 	free(dev->path);

@@ -55,6 +55,9 @@ const char *loopdm_reason(void);
 int loopdm_get(const char *name, struct loopdev *dev);
 void loopdev_free(struct loopdev *dev);
 
+/* What the target says of itself; *@status is to be freed. */
+int loopdm_status(const char *uuid, char **status);
+
 /*
  * All fastloop devices, placeholders and unfinished ones too, sorted by name.
  * Works without any rights, through sysfs, and then knows less of them.

@@ -16,6 +16,7 @@
 #include "placeholder.h"
 #include "query.h"
 #include "resize.h"
+#include "stat.h"
 
 static int make_output(const struct request *req, struct output *out)
 {
@@ -116,6 +117,11 @@ static int do_map(const struct request *req)
 	return map_show(req->devices[0], req->flags & F_JSON);
 }
 
+static int do_stat(const struct request *req)
+{
+	return stat_show(req->seconds, req->flags & F_JSON);
+}
+
 static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_CREATE]	= do_create,
 	[A_DETACH]	= do_detach,
@@ -127,6 +133,7 @@ static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_SET_DIRECT_IO] = do_set_direct_io,
 	[A_REMOVE]	= do_remove,
 	[A_MAP]		= do_map,
+	[A_STAT]	= do_stat,
 };
 
 int main(int argc, char **argv)
@@ -135,6 +142,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	setlocale(LC_ALL, "");
+	/* A fraction has a point, in JSON and wherever scripts read it. */
+	setlocale(LC_NUMERIC, "C");
 	/* A message is one write: many of us may share a log. */
 	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 	options_parse(&req, argc, argv);

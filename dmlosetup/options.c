@@ -26,6 +26,7 @@ enum {
 	OPT_REMOVE,
 	OPT_LOOP_REF,
 	OPT_MAP,
+	OPT_STAT,
 };
 
 struct option_info {
@@ -96,6 +97,21 @@ static void set_sizelimit(struct request *req, const struct option_info *info,
 {
 	req->sizelimit = parse_or_exit(arg, "size");
 	req->flags |= info->value;
+}
+
+static void set_stat(struct request *req, const struct option_info *info,
+		     const char *arg)
+{
+	char *end;
+
+	req->action = info->value;
+	if (!arg)
+		return;
+	req->seconds = strtod(arg, &end);
+	if (end == arg || *end || !(req->seconds >= 0.01) ||
+	    req->seconds > 86400)
+		errx(EXIT_FAILURE, "failed to parse seconds: '%s': %s", arg,
+		     strerror(EINVAL));
 }
 
 static void set_direct_io(struct request *req, const struct option_info *info,
@@ -176,6 +192,9 @@ static const struct option_info infos[] = {
 	{ OPT_MAP, "map", optional_argument, " <loopdev>",
 	  "draw where the device's file lies (or --json)",
 	  set_device_action, A_MAP },
+	{ OPT_STAT, "stat", optional_argument, " [<seconds>]",
+	  "modes and counters, or rates (or --json)",
+	  set_stat, A_STAT },
 	SEPARATOR,
 	{ 'o', "offset", required_argument, " <num>",
 	  "start at offset <num> into file",
@@ -227,11 +246,11 @@ static const int exclusive[][12] = {
 	{ 'J', OPT_RAW },
 	{ OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ OPT_REMOVE, 'l' },
-	{ OPT_MAP, OPT_REMOVE,
+	{ OPT_MAP, OPT_STAT, OPT_REMOVE,
 	  'D', 'a', 'c', 'd', 'f', 'j' },
-	{ OPT_MAP, 'l' },
-	{ OPT_MAP, 'O' },
-	{ OPT_MAP, OPT_RAW },
+	{ OPT_MAP, OPT_STAT, 'l' },
+	{ OPT_MAP, OPT_STAT, 'O' },
+	{ OPT_MAP, OPT_STAT, OPT_RAW },
 };
 
 static const struct option_info *find_info(int key)
@@ -396,6 +415,10 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 			add_device(req, args[i]);
 		nr = nr_args;
 		break;
+	case A_STAT:
+		if (nr_args && !req->seconds)
+			set_stat(req, find_info(OPT_STAT), args[nr++]);
+		return nr;
 	case A_SET_CAPACITY:
 	case A_MAP:
 	case A_SHOW_ONE:

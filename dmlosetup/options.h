@@ -22,6 +22,7 @@ enum action {
 	A_SET_DIRECT_IO,
 	A_REMOVE,
 	A_MAP,
+	A_STAT,
 	NR_ACTIONS
 };
 
@@ -42,6 +43,7 @@ struct request {
 	enum action action;
 	unsigned int flags;
 	uint64_t offset, sizelimit;
+	double seconds;		/* --stat; 0: once */
 	const char *file;	/* to attach, or to look for */
 	const char *name;	/* --name */
 	const char *columns;	/* --output */
