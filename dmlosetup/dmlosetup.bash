@@ -45,7 +45,7 @@ _dmlosetup() {
 		_dmlosetup_complete_columns "$1" "$cur"
 		return
 		;;
-	-o | --offset | --sizelimit | --name | --stat)
+	-o | --offset | --sizelimit | --name | --create | --stat)
 		return
 		;;
 	-h | --help | -V | --version)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "attach.h"
+#include "create.h"
 #include "detach.h"
 #include "loopdm.h"
 #include "map.h"
@@ -17,6 +18,7 @@
 #include "query.h"
 #include "resize.h"
 #include "stat.h"
+#include "util.h"
 
 static int make_output(const struct request *req, struct output *out)
 {
@@ -33,9 +35,9 @@ static int make_output(const struct request *req, struct output *out)
 	return req->columns ? output_parse_columns(out, req->columns) : 0;
 }
 
-static int do_create(const struct request *req)
+static int attach(const struct request *req)
 {
-	const struct attach attach = {
+	const struct attach setup = {
 		.file = req->file,
 		.device = req->nr_devices ? req->devices[0] : NULL,
 		.offset = req->offset,
@@ -44,7 +46,30 @@ static int do_create(const struct request *req)
 		.show = req->flags & F_SHOW,
 	};
 
-	return attach_file(&attach);
+	return attach_file(&setup);
+}
+
+/* With --create there is a file only if there is a device. */
+static int do_create(const struct request *req)
+{
+	struct new_file file = {
+		.path = req->file,
+		.size = req->create_size,
+		.prealloc = req->flags & F_PREALLOC,
+	};
+	int rc;
+
+	if (!(req->flags & F_CREATE))
+		return attach(req);
+	signals_hold();
+	rc = create_file(&file);
+	if (!rc) {
+		rc = attach(req);
+		if (rc)
+			create_undo(&file);
+	}
+	signals_release();
+	return rc;
 }
 
 /* All of them, even if some fail. */

@@ -25,6 +25,8 @@ enum {
 	OPT_NAME,
 	OPT_REMOVE,
 	OPT_LOOP_REF,
+	OPT_CREATE,
+	OPT_PREALLOC,
 	OPT_MAP,
 	OPT_STAT,
 };
@@ -96,6 +98,13 @@ static void set_sizelimit(struct request *req, const struct option_info *info,
 			  const char *arg)
 {
 	req->sizelimit = parse_or_exit(arg, "size");
+	req->flags |= info->value;
+}
+
+static void set_create(struct request *req, const struct option_info *info,
+		       const char *arg)
+{
+	req->create_size = parse_or_exit(arg, "size");
 	req->flags |= info->value;
 }
 
@@ -205,6 +214,11 @@ static const struct option_info infos[] = {
 	{ OPT_NAME, "name", required_argument, " <name>",
 	  "name of the new device, instead of a number",
 	  set_name, 0 },
+	{ OPT_CREATE, "create", required_argument, " <size>",
+	  "make the file first; it must not exist",
+	  set_create, F_CREATE },
+	{ OPT_PREALLOC, "prealloc", NONE, "with --create: allocate its blocks",
+	  set_flag, F_PREALLOC },
 	{ 'r', "read-only", NONE, "set up a read-only loop device",
 	  set_flag, F_READ_ONLY },
 	{ OPT_DIO, "direct-io", optional_argument, "[=<on|off>]",
@@ -440,8 +454,13 @@ static void check_context(const struct request *req)
 {
 	unsigned int setup = F_SIZELIMIT | F_READ_ONLY | F_SHOW;
 
+	if (req->flags & F_PREALLOC && !(req->flags & F_CREATE))
+		errx(EXIT_FAILURE, "the option --prealloc needs --create");
 	if (req->action == A_CREATE)
 		return;
+	if (req->flags & F_CREATE)
+		errx(EXIT_FAILURE, "the option --create is allowed during loop "
+		     "device setup only");
 	if (req->action != A_SET_DIRECT_IO)
 		setup |= F_DIO;
 	if (req->flags & setup)

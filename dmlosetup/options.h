@@ -38,11 +38,14 @@ enum action {
 #define F_RAW		0x100
 #define F_NO_HEADINGS	0x200
 #define F_ALL_COLUMNS	0x400
+#define F_CREATE	0x10000
+#define F_PREALLOC	0x20000
 
 struct request {
 	enum action action;
 	unsigned int flags;
 	uint64_t offset, sizelimit;
+	uint64_t create_size;	/* --create */
 	double seconds;		/* --stat; 0: once */
 	const char *file;	/* to attach, or to look for */
 	const char *name;	/* --name */
