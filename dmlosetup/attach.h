@@ -14,7 +14,9 @@ struct attach {
 	uint64_t offset;
 	uint64_t sizelimit;
 	bool read_only;
+	bool partscan;
 	bool show;		/* print the name of the device */
+	char *made;		/* NAME_SIZE bytes for its name, or NULL */
 };
 
 /*

@@ -16,6 +16,10 @@ _dmlosetup_columns() {
 		sed -n '/^Available output columns/,/^$/s/^ *\([A-Z][A-Z:-]*\)  .*/\1/p'
 }
 
+_dmlosetup_tab() {
+	sed -n 's/^[ \t]*\([^# \t][^ \t]*\)[ \t].*/\1/p' "${FASTLOOPTAB:-/etc/fastlooptab}" 2>/dev/null
+}
+
 _dmlosetup_reply() {
 	local line
 	COMPREPLY=()
@@ -43,6 +47,10 @@ _dmlosetup() {
 	-O | --output)
 		compopt -o nospace
 		_dmlosetup_complete_columns "$1" "$cur"
+		return
+		;;
+	--attach-tab | --detach-tab)
+		_dmlosetup_reply -W "$(_dmlosetup_tab)" -- "$cur"
 		return
 		;;
 	-o | --offset | --sizelimit | --name | --create | --stat)

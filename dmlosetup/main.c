@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "attach.h"
+#include "boot.h"
 #include "create.h"
 #include "detach.h"
 #include "loopdm.h"
@@ -147,6 +148,16 @@ static int do_stat(const struct request *req)
 	return stat_show(req->seconds, req->flags & F_JSON);
 }
 
+static int do_attach_tab(const struct request *req)
+{
+	return boot_attach(req->devices, req->nr_devices);
+}
+
+static int do_detach_tab(const struct request *req)
+{
+	return boot_detach(req->devices, req->nr_devices);
+}
+
 static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_CREATE]	= do_create,
 	[A_DETACH]	= do_detach,
@@ -159,6 +170,8 @@ static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_REMOVE]	= do_remove,
 	[A_MAP]		= do_map,
 	[A_STAT]	= do_stat,
+	[A_ATTACH_TAB]	= do_attach_tab,
+	[A_DETACH_TAB]	= do_detach_tab,
 };
 
 int main(int argc, char **argv)

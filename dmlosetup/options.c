@@ -29,6 +29,8 @@ enum {
 	OPT_PREALLOC,
 	OPT_MAP,
 	OPT_STAT,
+	OPT_ATTACH_TAB,
+	OPT_DETACH_TAB,
 };
 
 struct option_info {
@@ -204,6 +206,10 @@ static const struct option_info infos[] = {
 	{ OPT_STAT, "stat", optional_argument, " [<seconds>]",
 	  "modes and counters, or rates (or --json)",
 	  set_stat, A_STAT },
+	{ OPT_ATTACH_TAB, "attach-tab", NONE, "attach what /etc/fastlooptab has",
+	  set_action, A_ATTACH_TAB },
+	{ OPT_DETACH_TAB, "detach-tab", NONE, "detach what /etc/fastlooptab has",
+	  set_action, A_DETACH_TAB },
 	SEPARATOR,
 	{ 'o', "offset", required_argument, " <num>",
 	  "start at offset <num> into file",
@@ -260,10 +266,11 @@ static const int exclusive[][12] = {
 	{ 'J', OPT_RAW },
 	{ OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ OPT_REMOVE, 'l' },
-	{ OPT_MAP, OPT_STAT, OPT_REMOVE,
+	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, OPT_REMOVE,
 	  'D', 'a', 'c', 'd', 'f', 'j' },
-	{ OPT_MAP, OPT_STAT, 'l' },
-	{ OPT_MAP, OPT_STAT, 'O' },
+	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'l' },
+	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'O' },
+	{ OPT_ATTACH_TAB, OPT_DETACH_TAB, 'J' },
 	{ OPT_MAP, OPT_STAT, OPT_RAW },
 };
 
@@ -429,6 +436,11 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 			add_device(req, args[i]);
 		nr = nr_args;
 		break;
+	case A_ATTACH_TAB:
+	case A_DETACH_TAB:
+		for (; nr < nr_args; nr++)
+			add_device(req, args[nr]);
+		return nr;
 	case A_STAT:
 		if (nr_args && !req->seconds)
 			set_stat(req, find_info(OPT_STAT), args[nr++]);

@@ -23,6 +23,8 @@ enum action {
 	A_REMOVE,
 	A_MAP,
 	A_STAT,
+	A_ATTACH_TAB,
+	A_DETACH_TAB,
 	NR_ACTIONS
 };
 
