@@ -175,5 +175,7 @@ int attach_file(const struct attach *req)
 	}
 	rc = attach_opened(req, &file, name);
 	backfile_close(&file);
+	if (!rc && req->made)
+		strcpy(req->made, name);
 	return rc;
 }

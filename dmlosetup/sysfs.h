@@ -40,4 +40,12 @@ char *sysfs_node(dev_t devno);
 /* In bytes; 0 if unknown. */
 unsigned int sysfs_logical_block_size(dev_t devno);
 
+struct sysfs_loop {
+	char file[4096];
+	uint64_t offset, sizelimit;	/* bytes */
+};
+
+/* True for a loop device that goes away at its last close. */
+bool sysfs_autoclear_loop(dev_t devno, struct sysfs_loop *loop);
+
 #endif
