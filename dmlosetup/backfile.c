@@ -113,7 +113,7 @@ const char *backfile_map(const struct backfile *file, uint64_t offset,
 				    offset, map->params);
 	} else {
 		map->target = TARGET_FASTLOOP;
-		table_format_fastloop(file->fd, offset, map->params);
+		table_format_fastloop(file->fd, offset, NULL, map->params);
 	}
 	return NULL;
 }
