@@ -111,22 +111,15 @@ static int create_and_show(const struct attach *req, const char *uuid,
 	return rc;
 }
 
-static void warn_rest(const struct attach *req, const struct backfile *file)
+/* Returns 0, or -1 after a message. */
+static int check(const struct attach *req, const struct backfile *file,
+		 const char *features, struct mapping *map,
+		 char uuid[static UUID_SIZE])
 {
-	if (backfile_has_rest(file, req->offset, req->sizelimit))
-		warnx("%s: Warning: file does not fit into a 512-byte sector; "
-		      "the end of the file will be ignored.", req->file);
-}
-
-static int attach_opened(const struct attach *req, const struct backfile *file,
-			 char name[static NAME_SIZE])
-{
-	struct mapping map;
-	char uuid[UUID_SIZE];
 	const char *why;
 	int rc;
 
-	why = backfile_map(file, req->offset, req->sizelimit, &map);
+	why = backfile_map(file, req->offset, req->sizelimit, features, map);
 	if (why) {
 		warn_setup(req->file, 0, why);
 		return -1;
@@ -137,10 +130,27 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 		return -1;
 	}
 	make_uuid(req, file, uuid);
+	return 0;
+}
+
+static int attach_opened(const struct attach *req, const struct backfile *file,
+			 char name[static NAME_SIZE])
+{
+	char uuid[UUID_SIZE], *features = NULL;
+	struct mapping map;
+	int rc;
+
+	if (req->sector_size)
+		features = features_set(NULL, FEATURE_SECTOR_SIZE,
+					req->sector_size);
+	rc = check(req, file, features, &map, uuid);
+	free(features);
+	if (rc)
+		return rc;
 	signals_hold();
 	rc = create_and_show(req, uuid, name, &map);
 	if (!rc)
-		warn_rest(req, file);
+		backfile_warn_rest(file, req->offset, req->sizelimit, &map);
 	signals_release();
 	return rc;
 }

@@ -13,6 +13,7 @@ struct attach {
 	const char *device;	/* as it was given; NULL: the next free one */
 	uint64_t offset;
 	uint64_t sizelimit;
+	unsigned int sector_size;	/* 0: as the disk has it */
 	bool read_only;
 	bool show;		/* print the name of the device */
 };

@@ -45,6 +45,10 @@ _dmlosetup() {
 		_dmlosetup_complete_columns "$1" "$cur"
 		return
 		;;
+	-b | --sector-size)
+		_dmlosetup_reply -W '512 1024 2048 4096' -- "$cur"
+		return
+		;;
 	-o | --offset | --sizelimit | --name)
 		return
 		;;

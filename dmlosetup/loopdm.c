@@ -164,6 +164,7 @@ static void fill_from_table(struct loopdev *dev, struct dm_task *dmt)
 		return;
 	dev->offset = line.offset;
 	dev->path = line.path;
+	dev->features = line.features;
 	if (!dev->path)
 		dev->path = sysfs_node(makedev(line.major, line.minor));
 }
@@ -213,7 +214,9 @@ int loopdm_get(const char *name, struct loopdev *dev)
 void loopdev_free(struct loopdev *dev)
 {
 	free(dev->path);
+	free(dev->features);
 	dev->path = NULL;
+	dev->features = NULL;
 }
 
 int loopdm_each_name(const char *name_prefix, const char *uuid_prefix,
@@ -470,7 +473,7 @@ static int rename_free(const char *from, const char *to)
  */
 int loopdm_create_free(const char *name)
 {
-	const struct mapping map = { FREE_TARGET, "", 1, false };
+	const struct mapping map = { .target = FREE_TARGET, .sectors = 1 };
 	uint64_t random = random_u64();
 	char uuid[UUID_SIZE];
 	dev_t devno;

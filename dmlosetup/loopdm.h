@@ -32,6 +32,7 @@ struct loopdev {
 	uint64_t offset;	/* bytes in the backing file */
 	uint64_t sectors;	/* size of the device; 0: unknown */
 	char *path;		/* of the backing file; NULL: not ours to know */
+	char *features;		/* of the table; NULL: none, or unknown */
 	char target[16];	/* of the table; "" if unknown */
 };
 
@@ -39,6 +40,7 @@ struct mapping {
 	const char *target;
 	char params[PARAMS_SIZE];
 	uint64_t sectors;
+	unsigned int sector_size;	/* bytes; sectors is made of whole ones */
 	bool read_only;
 };
 

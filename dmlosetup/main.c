@@ -38,6 +38,7 @@ static int do_create(const struct request *req)
 		.device = req->nr_devices ? req->devices[0] : NULL,
 		.offset = req->offset,
 		.sizelimit = req->sizelimit,
+		.sector_size = req->sector_size,
 		.read_only = req->flags & F_READ_ONLY,
 		.show = req->flags & F_SHOW,
 	};
@@ -110,6 +111,11 @@ static int do_remove(const struct request *req)
 	return each_device(req, placeholder_drop);
 }
 
+static int do_set_sector_size(const struct request *req)
+{
+	return resize_sectors_device(req->devices[0], req->sector_size);
+}
+
 static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_CREATE]	= do_create,
 	[A_DETACH]	= do_detach,
@@ -120,6 +126,7 @@ static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_SET_CAPACITY] = do_set_capacity,
 	[A_SET_DIRECT_IO] = do_set_direct_io,
 	[A_REMOVE]	= do_remove,
+	[A_SET_SECTOR_SIZE] = do_set_sector_size,
 };
 
 int main(int argc, char **argv)

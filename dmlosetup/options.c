@@ -97,6 +97,16 @@ static void set_sizelimit(struct request *req, const struct option_info *info,
 	req->flags |= info->value;
 }
 
+/* Whether it is a possible one is seen when the object is known. */
+static void set_sector_size(struct request *req,
+			    const struct option_info *info __attribute__((unused)),
+			    const char *arg)
+{
+	uint64_t size = parse_or_exit(arg, "logical block size");
+
+	req->sector_size = size && size < UINT_MAX ? size : UINT_MAX;
+}
+
 static void set_direct_io(struct request *req, const struct option_info *info,
 			  const char *arg)
 {
@@ -176,6 +186,9 @@ static const struct option_info infos[] = {
 	{ 'o', "offset", required_argument, " <num>",
 	  "start at offset <num> into file",
 	  set_offset, F_OFFSET },
+	{ 'b', "sector-size", required_argument, " <num>",
+	  "set the logical sector size to <num>",
+	  set_sector_size, 0 },
 	{ OPT_SIZELIMIT, "sizelimit", required_argument, " <num>",
 	  "device is limited to <num> bytes of the file",
 	  set_sizelimit, F_SIZELIMIT },
@@ -209,7 +222,6 @@ static const struct option_info infos[] = {
 	{ 'h', "help", NONE, "display this help", print_help, 0 },
 	{ 'V', "version", NONE, "display version", print_version, 0 },
 
-	{ 'b', "sector-size", required_argument, NULL, NULL, refuse, 0 },
 	{ 'L', "nooverlap", NONE, NULL, refuse, 0 },
 	{ 'P', "partscan", NONE, NULL, refuse, 0 },
 	{ OPT_LOOP_REF, "loop-ref", required_argument, NULL, NULL, refuse, 0 },
@@ -357,6 +369,8 @@ static void guess_action(struct request *req, int nr_args)
 		errx(EXIT_FAILURE, "no loop device specified");
 	else if (nr_args > 1)
 		req->action = A_CREATE;
+	else if (req->sector_size)
+		req->action = A_SET_SECTOR_SIZE;
 	else if (req->flags & F_SET_DIO)
 		req->action = A_SET_DIRECT_IO;
 	else
@@ -390,6 +404,7 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 	case A_SET_CAPACITY:
 	case A_SHOW_ONE:
 	case A_SET_DIRECT_IO:
+	case A_SET_SECTOR_SIZE:
 		if (!req->nr_devices && nr_args)
 			add_device(req, args[nr++]);
 		if (req->nr_devices > 1)
@@ -409,7 +424,7 @@ static void check_context(const struct request *req)
 
 	if (req->action == A_CREATE)
 		return;
-	if (req->action != A_SET_DIRECT_IO)
+	if (req->action != A_SET_DIRECT_IO && req->action != A_SET_SECTOR_SIZE)
 		setup |= F_DIO;
 	if (req->flags & setup)
 		errx(EXIT_FAILURE, "the options --{sizelimit,partscan,read-only,"

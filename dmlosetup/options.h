@@ -21,6 +21,7 @@ enum action {
 	A_SET_CAPACITY,
 	A_SET_DIRECT_IO,
 	A_REMOVE,
+	A_SET_SECTOR_SIZE,
 	NR_ACTIONS
 };
 
@@ -41,6 +42,7 @@ struct request {
 	enum action action;
 	unsigned int flags;
 	uint64_t offset, sizelimit;
+	unsigned int sector_size;	/* 0: not given */
 	const char *file;	/* to attach, or to look for */
 	const char *name;	/* --name */
 	const char *columns;	/* --output */

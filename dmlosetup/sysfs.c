@@ -146,7 +146,12 @@ char *sysfs_node(dev_t devno)
 unsigned int sysfs_logical_block_size(dev_t devno)
 {
 	char path[64];
+	unsigned int size;
 
 	device_path(path, sizeof(path), devno, "queue/logical_block_size");
+	size = read_number(AT_FDCWD, path);
+	if (size)
+		return size;
+	device_path(path, sizeof(path), devno, "../queue/logical_block_size");
 	return read_number(AT_FDCWD, path);
 }

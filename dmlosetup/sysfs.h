@@ -37,7 +37,7 @@ int sysfs_dm_name(dev_t devno, char name[static NAME_SIZE]);
 /* "/dev/NAME" for a block device, to free; NULL if it is not there. */
 char *sysfs_node(dev_t devno);
 
-/* In bytes; 0 if unknown. */
+/* Of a disk or of the one that a partition is on. In bytes; 0 if unknown. */
 unsigned int sysfs_logical_block_size(dev_t devno);
 
 #endif
