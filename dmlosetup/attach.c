@@ -9,9 +9,11 @@
 #include <sys/sysmacros.h>
 
 #include "backfile.h"
+#include "detach.h"
 #include "devname.h"
 #include "loopdm.h"
 #include "numbers.h"
+#include "partitions.h"
 #include "placeholder.h"
 #include "util.h"
 
@@ -34,6 +36,7 @@ static void make_uuid(const struct attach *req, const struct backfile *file,
 		.inode = file->st.st_ino,
 		.offset = req->offset,
 		.sizelimit = req->sizelimit,
+		.flags = req->partscan ? IDENT_PARTSCAN : 0,
 		.random = random_u64(),
 	};
 
@@ -93,6 +96,30 @@ static int create(const struct attach *req, char name[static NAME_SIZE],
 	}
 }
 
+/* Takes back a device that was complete, and its partitions. */
+static void undo(const char *name, const char *uuid)
+{
+	struct loopdev dev;
+
+	if (!loopdm_get(name, &dev) && !strcmp(dev.uuid, uuid))
+		detach_loopdev(&dev);
+	loopdev_free(&dev);
+}
+
+static int scan(const char *name)
+{
+	struct loopdev dev;
+	int rc;
+
+	rc = loopdm_get(name, &dev);
+	if (rc)
+		warn_setup(name, rc, NULL);
+	else
+		rc = partitions_scan(&dev);
+	loopdev_free(&dev);
+	return rc ? -1 : 0;
+}
+
 static int create_and_show(const struct attach *req, const char *uuid,
 			   char name[static NAME_SIZE], struct mapping *map)
 {
@@ -102,12 +129,14 @@ static int create_and_show(const struct attach *req, const char *uuid,
 		warn_setup(req->file, rc, loopdm_reason());
 		return -1;
 	}
-	if (signals_pending())
+	if (req->partscan)
+		rc = scan(name);
+	if (!rc && signals_pending())
 		rc = -1;
-	else if (req->show)
+	if (!rc && req->show)
 		rc = devname_print(name);
-	if (rc && loopdm_remove(name, uuid) == -EBUSY)
-		loopdm_remove_at_close(uuid);
+	if (rc)
+		undo(name, uuid);
 	return rc;
 }
 

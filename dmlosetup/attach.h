@@ -15,13 +15,14 @@ struct attach {
 	uint64_t sizelimit;
 	unsigned int sector_size;	/* 0: as the disk has it */
 	bool read_only;
+	bool partscan;
 	bool show;		/* print the name of the device */
 };
 
 /*
  * All or nothing: if this fails, if a signal comes before the end or if the
- * name cannot be printed, there is no device. Prints its own messages; returns
- * 0 or -1.
+ * name cannot be printed, there is no device, nor a partition of it. Prints its
+ * own messages; returns 0 or -1.
  */
 int attach_file(const struct attach *req);
 

@@ -59,11 +59,11 @@ static int remove_partition(const struct sysfs_dm *holder, void *data)
 	return 0;
 }
 
-static int detach(struct loopdev *dev)
+int detach_loopdev(const struct loopdev *dev)
 {
 	int rc;
 
-	sysfs_each_holder(dev->devno, remove_partition, dev);
+	sysfs_each_holder(dev->devno, remove_partition, (void *)dev);
 	signals_hold();
 	rc = remove_lazily(dev->name, dev->uuid, dev->devno);
 	signals_release();
@@ -88,7 +88,7 @@ int detach_device(const char *device)
 		return -1;
 	}
 	if (!rc)
-		rc = uuid_is_free(dev.uuid) ? -ENXIO : detach(&dev);
+		rc = uuid_is_free(dev.uuid) ? -ENXIO : detach_loopdev(&dev);
 	loopdev_free(&dev);
 	return rc ? warn_detach(device, rc) : 0;
 }
@@ -106,7 +106,7 @@ int detach_all(void)
 		res = -1;
 	}
 	for (i = 0; i < nr; i++) {
-		rc = detach(&devs[i]);
+		rc = detach_loopdev(&devs[i]);
 		/* -ENXIO: somebody else was faster. */
 		if (rc && rc != -ENXIO) {
 			devname_path(devs[i].name, path);

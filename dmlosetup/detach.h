@@ -2,10 +2,12 @@
 /*
  * detach: devices go away, now or when their last user is done.
  *
- * These print their own messages and return 0 or -1.
+ * These print their own messages and return 0 or -1, but for the last.
  */
 #ifndef DMLOSETUP_DETACH_H
 #define DMLOSETUP_DETACH_H
+
+#include "loopdm.h"
 
 /*
  * Detaches the device and the partition mappings on it. A device in use is no
@@ -15,5 +17,8 @@ int detach_device(const char *device);
 
 /* All of them, placeholders too. */
 int detach_all(void);
+
+/* Returns 0 or -errno. */
+int detach_loopdev(const struct loopdev *dev);
 
 #endif

@@ -496,6 +496,24 @@ int loopdm_create_free(const char *name)
 	return 0;
 }
 
+bool loopdm_maps(const char *uuid, const struct mapping *map)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_TABLE, NULL, uuid);
+	char *target = NULL, *params = NULL;
+	uint64_t start, sectors = 0;
+	bool same;
+
+	if (!dmt)
+		return false;
+	if (!run(dmt))
+		dm_get_next_target(dmt, NULL, &start, &sectors, &target,
+				   &params);
+	same = target && params && sectors == map->sectors &&
+		!strcmp(target, map->target) && !strcmp(params, map->params);
+	dm_task_destroy(dmt);
+	return same;
+}
+
 int loopdm_reload(const struct loopdev *dev, const struct mapping *map)
 {
 	int rc;

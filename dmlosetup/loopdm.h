@@ -81,6 +81,9 @@ int loopdm_create(const char *name, const char *uuid,
 /* The same for a placeholder: a node of size 0, to be claimed later. */
 int loopdm_create_free(const char *name);
 
+/* True if the live table of the device with this UUID is just that. */
+bool loopdm_maps(const char *uuid, const struct mapping *map);
+
 /* Replaces the table, in one step for those who use the device. */
 int loopdm_reload(const struct loopdev *dev, const struct mapping *map);
 

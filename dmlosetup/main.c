@@ -12,6 +12,7 @@
 #include "loopdm.h"
 #include "options.h"
 #include "output.h"
+#include "partitions.h"
 #include "placeholder.h"
 #include "query.h"
 #include "resize.h"
@@ -40,6 +41,7 @@ static int do_create(const struct request *req)
 		.sizelimit = req->sizelimit,
 		.sector_size = req->sector_size,
 		.read_only = req->flags & F_READ_ONLY,
+		.partscan = req->flags & F_PARTSCAN,
 		.show = req->flags & F_SHOW,
 	};
 
@@ -116,6 +118,11 @@ static int do_set_sector_size(const struct request *req)
 	return resize_sectors_device(req->devices[0], req->sector_size);
 }
 
+static int do_partscan(const struct request *req)
+{
+	return each_device(req, partitions_scan_device);
+}
+
 static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_CREATE]	= do_create,
 	[A_DETACH]	= do_detach,
@@ -127,6 +134,7 @@ static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_SET_DIRECT_IO] = do_set_direct_io,
 	[A_REMOVE]	= do_remove,
 	[A_SET_SECTOR_SIZE] = do_set_sector_size,
+	[A_PARTSCAN]	= do_partscan,
 };
 
 int main(int argc, char **argv)

@@ -192,6 +192,8 @@ static const struct option_info infos[] = {
 	{ OPT_SIZELIMIT, "sizelimit", required_argument, " <num>",
 	  "device is limited to <num> bytes of the file",
 	  set_sizelimit, F_SIZELIMIT },
+	{ 'P', "partscan", NONE, "create devices for the partitions",
+	  set_flag, F_PARTSCAN },
 	{ OPT_NAME, "name", required_argument, " <name>",
 	  "name of the new device, instead of a number",
 	  set_name, 0 },
@@ -223,7 +225,6 @@ static const struct option_info infos[] = {
 	{ 'V', "version", NONE, "display version", print_version, 0 },
 
 	{ 'L', "nooverlap", NONE, NULL, refuse, 0 },
-	{ 'P', "partscan", NONE, NULL, refuse, 0 },
 	{ OPT_LOOP_REF, "loop-ref", required_argument, NULL, NULL, refuse, 0 },
 };
 
@@ -373,6 +374,8 @@ static void guess_action(struct request *req, int nr_args)
 		req->action = A_SET_SECTOR_SIZE;
 	else if (req->flags & F_SET_DIO)
 		req->action = A_SET_DIRECT_IO;
+	else if (req->flags & F_PARTSCAN)
+		req->action = A_PARTSCAN;
 	else
 		req->action = A_SHOW_ONE;
 }
@@ -405,6 +408,7 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 	case A_SHOW_ONE:
 	case A_SET_DIRECT_IO:
 	case A_SET_SECTOR_SIZE:
+	case A_PARTSCAN:
 		if (!req->nr_devices && nr_args)
 			add_device(req, args[nr++]);
 		if (req->nr_devices > 1)
@@ -426,6 +430,8 @@ static void check_context(const struct request *req)
 		return;
 	if (req->action != A_SET_DIRECT_IO && req->action != A_SET_SECTOR_SIZE)
 		setup |= F_DIO;
+	if (req->action != A_PARTSCAN)
+		setup |= F_PARTSCAN;
 	if (req->flags & setup)
 		errx(EXIT_FAILURE, "the options --{sizelimit,partscan,read-only,"
 		     "show} are allowed during loop device setup only");

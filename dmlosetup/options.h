@@ -22,6 +22,7 @@ enum action {
 	A_SET_DIRECT_IO,
 	A_REMOVE,
 	A_SET_SECTOR_SIZE,
+	A_PARTSCAN,
 	NR_ACTIONS
 };
 
@@ -37,6 +38,7 @@ enum action {
 #define F_RAW		0x100
 #define F_NO_HEADINGS	0x200
 #define F_ALL_COLUMNS	0x400
+#define F_PARTSCAN	0x800
 
 struct request {
 	enum action action;

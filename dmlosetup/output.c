@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "devname.h"
+#include "partitions.h"
 #include "sysfs.h"
 #include "util.h"
 
@@ -79,7 +80,9 @@ static char *get_offset(const struct loopdev *dev)
 
 static char *get_partscan(const struct loopdev *dev)
 {
-	return get_bool(dev->has_ident && dev->ident.flags & IDENT_PARTSCAN);
+	return get_bool((dev->has_ident &&
+			 dev->ident.flags & IDENT_PARTSCAN) ||
+			partitions_exist(dev));
 }
 
 static char *get_ro(const struct loopdev *dev)
@@ -135,7 +138,7 @@ static const struct column infos[] = {
 	{ "MAJ:MIN", 3, 0, STRING, false,
 	  "loop device major:minor number", get_majmin },
 	{ "PARTSCAN", 1, RIGHT, BOOL, false,
-	  "partition mappings wanted", get_partscan },
+	  "partitions are mapped, or were to be", get_partscan },
 };
 
 _Static_assert(ARRAY_SIZE(infos) <= MAX_COLUMNS / 2, "--output=+... fits");
