@@ -7,14 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "backfile.h"
 #include "detach.h"
 #include "devname.h"
 #include "loopdm.h"
+#include "nooverlap.h"
 #include "numbers.h"
 #include "partitions.h"
 #include "placeholder.h"
+#include "resize.h"
 #include "util.h"
 
 static void warn_setup(const char *object, int rc, const char *why)
@@ -162,8 +165,8 @@ static int check(const struct attach *req, const struct backfile *file,
 	return 0;
 }
 
-static int attach_opened(const struct attach *req, const struct backfile *file,
-			 char name[static NAME_SIZE])
+static int attach_new(const struct attach *req, const struct backfile *file,
+		      char name[static NAME_SIZE])
 {
 	char uuid[UUID_SIZE], *features = NULL;
 	struct mapping map;
@@ -181,6 +184,44 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 	if (!rc)
 		backfile_warn_rest(file, req->offset, req->sizelimit, &map);
 	signals_release();
+	return rc;
+}
+
+/* What was asked for anew is done to the old device. */
+static int attach_old(const struct attach *req, const struct loopdev *dev)
+{
+	int rc = 0;
+
+	if (req->sector_size &&
+	    resize_sectors(dev->name, dev, req->sector_size))
+		return -1;
+	signals_hold();
+	if (req->partscan || dev->ident.flags & IDENT_PARTSCAN)
+		rc = partitions_scan(dev);
+	if (!rc && req->show)
+		rc = devname_print(dev->name);
+	signals_release();
+	return rc;
+}
+
+static int attach_opened(const struct attach *req, const struct backfile *file,
+			 char name[static NAME_SIZE])
+{
+	struct loopdev old;
+	int lock, rc;
+
+	if (!req->nooverlap)
+		return attach_new(req, file, name);
+	lock = nooverlap_lock();
+	rc = nooverlap_find(req, file, &old);
+	if (!rc) {
+		rc = attach_new(req, file, name);
+	} else if (rc > 0) {
+		rc = attach_old(req, &old);
+		loopdev_free(&old);
+	}
+	if (lock >= 0)
+		close(lock);
 	return rc;
 }
 

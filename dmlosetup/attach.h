@@ -16,6 +16,7 @@ struct attach {
 	unsigned int sector_size;	/* 0: as the disk has it */
 	bool read_only;
 	bool partscan;
+	bool nooverlap;
 	bool show;		/* print the name of the device */
 };
 

@@ -358,6 +358,17 @@ int loopdm_remove_at_close(const char *uuid)
 	return remove_by_uuid(uuid, true);
 }
 
+int loopdm_keep_at_close(const char *uuid)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_TARGET_MSG, NULL, uuid);
+
+	if (dmt && !dm_task_set_message(dmt, "@cancel_deferred_remove")) {
+		dm_task_destroy(dmt);
+		return -ENOMEM;
+	}
+	return run_once(dmt);
+}
+
 static int create_empty(const char *name, const char *uuid, dev_t *devno)
 {
 	struct dm_task *dmt = new_task(DM_DEVICE_CREATE, name, uuid);

@@ -90,7 +90,8 @@ int loopdm_reload(const struct loopdev *dev, const struct mapping *map);
 /* -EBUSY: it is in use. -ENXIO: no such device. */
 int loopdm_remove(const char *name, const char *uuid);
 
-/* Removes it as soon as it is not in use any more. */
+/* Removes it as soon as it is not in use any more, and takes that back. */
 int loopdm_remove_at_close(const char *uuid);
+int loopdm_keep_at_close(const char *uuid);
 
 #endif

@@ -42,6 +42,7 @@ static int do_create(const struct request *req)
 		.sector_size = req->sector_size,
 		.read_only = req->flags & F_READ_ONLY,
 		.partscan = req->flags & F_PARTSCAN,
+		.nooverlap = req->flags & F_NOOVERLAP,
 		.show = req->flags & F_SHOW,
 	};
 

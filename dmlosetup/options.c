@@ -182,6 +182,9 @@ static const struct option_info infos[] = {
 	{ OPT_REMOVE, "remove", optional_argument, " <loopdev>...",
 	  "drop devices that --find made and nobody uses",
 	  set_device_action, A_REMOVE },
+	{ 'L', "nooverlap", NONE,
+	  "take the device that is there, refuse part of it",
+	  set_flag, F_NOOVERLAP },
 	SEPARATOR,
 	{ 'o', "offset", required_argument, " <num>",
 	  "start at offset <num> into file",
@@ -224,7 +227,6 @@ static const struct option_info infos[] = {
 	{ 'h', "help", NONE, "display this help", print_help, 0 },
 	{ 'V', "version", NONE, "display version", print_version, 0 },
 
-	{ 'L', "nooverlap", NONE, NULL, refuse, 0 },
 	{ OPT_LOOP_REF, "loop-ref", required_argument, NULL, NULL, refuse, 0 },
 };
 

@@ -39,6 +39,7 @@ enum action {
 #define F_NO_HEADINGS	0x200
 #define F_ALL_COLUMNS	0x400
 #define F_PARTSCAN	0x800
+#define F_NOOVERLAP	0x1000
 
 struct request {
 	enum action action;

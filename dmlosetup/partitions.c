@@ -139,7 +139,7 @@ static struct part *find_part(struct parts *parts, const char *uuid)
 	return NULL;
 }
 
-/* Keeps a mapping that is as it should be, and removes any other. */
+/* Keeps a mapping that is as it should be, for good, and removes any other. */
 static int keep_or_remove(const struct sysfs_dm *holder, void *data)
 {
 	struct parts *parts = data;
@@ -149,7 +149,8 @@ static int keep_or_remove(const struct sysfs_dm *holder, void *data)
 	if (!uuid_is_part_of(holder->uuid, parts->dev->uuid))
 		return 0;
 	part = find_part(parts, holder->uuid);
-	if (part && loopdm_maps(part->uuid, &part->map)) {
+	if (part && loopdm_maps(part->uuid, &part->map) &&
+	    !loopdm_keep_at_close(part->uuid)) {
 		part->exists = true;
 		return 0;
 	}

@@ -11,7 +11,6 @@
 
 #include "backfile.h"
 #include "devname.h"
-#include "loopdm.h"
 #include "sysfs.h"
 #include "util.h"
 
@@ -138,8 +137,8 @@ static int check_unused(const struct loopdev *dev)
 	return 0;
 }
 
-static int resize_sectors(const char *device, const struct loopdev *dev,
-			  unsigned int size)
+int resize_sectors(const char *device, const struct loopdev *dev,
+		   unsigned int size)
 {
 	const char *why = NULL;
 	char *features;

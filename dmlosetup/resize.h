@@ -7,13 +7,17 @@
 #ifndef DMLOSETUP_RESIZE_H
 #define DMLOSETUP_RESIZE_H
 
+#include "loopdm.h"
+
 /* Gives the device the size that its file has now, within its size limit. */
 int resize_device(const char *device);
 
 /*
  * Gives the device, which nobody may have mounted meanwhile, logical sectors of
- * @size bytes.
+ * @size bytes. @device is what the user calls it.
  */
+int resize_sectors(const char *device, const struct loopdev *dev,
+		   unsigned int size);
 int resize_sectors_device(const char *device, unsigned int size);
 
 #endif
