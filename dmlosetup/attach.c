@@ -30,10 +30,10 @@ static void warn_setup(const char *object, int rc, const char *why)
 		      why ? why : strerror(-rc));
 }
 
-static void make_uuid(const struct attach *req, const struct backfile *file,
-		      char uuid[static UUID_SIZE])
+static int make_uuid(const struct attach *req, const struct backfile *file,
+		     char uuid[static UUID_SIZE])
 {
-	const struct ident id = {
+	struct ident id = {
 		.major = major(file->st.st_dev),
 		.minor = minor(file->st.st_dev),
 		.inode = file->st.st_ino,
@@ -43,7 +43,10 @@ static void make_uuid(const struct attach *req, const struct backfile *file,
 		.random = random_u64(),
 	};
 
-	ident_format(&id, uuid);
+	if (req->ref && strlen(req->ref) >= sizeof(id.ref))
+		return -E2BIG;
+	strcpy(id.ref, req->ref ? req->ref : "");
+	return ident_format(&id, uuid);
 }
 
 /* Under the name that was asked for. */
@@ -156,12 +159,15 @@ static int check(const struct attach *req, const struct backfile *file,
 		warn_setup(req->file, 0, why);
 		return -1;
 	}
+	if (make_uuid(req, file, uuid)) {
+		warn_setup(req->file, 0, "the loop reference is too long");
+		return -1;
+	}
 	rc = loopdm_check();
 	if (rc) {
 		warn_setup(req->file, rc, loopdm_reason());
 		return -1;
 	}
-	make_uuid(req, file, uuid);
 	return 0;
 }
 

@@ -14,6 +14,7 @@ struct attach {
 	uint64_t offset;
 	uint64_t sizelimit;
 	unsigned int sector_size;	/* 0: as the disk has it */
+	const char *ref;	/* --loop-ref; NULL: none */
 	bool read_only;
 	bool partscan;
 	bool nooverlap;

@@ -49,7 +49,7 @@ _dmlosetup() {
 		_dmlosetup_reply -W '512 1024 2048 4096' -- "$cur"
 		return
 		;;
-	-o | --offset | --sizelimit | --name)
+	-o | --offset | --sizelimit | --loop-ref | --name)
 		return
 		;;
 	-h | --help | -V | --version)

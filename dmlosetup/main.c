@@ -40,6 +40,7 @@ static int do_create(const struct request *req)
 		.offset = req->offset,
 		.sizelimit = req->sizelimit,
 		.sector_size = req->sector_size,
+		.ref = req->ref,
 		.read_only = req->flags & F_READ_ONLY,
 		.partscan = req->flags & F_PARTSCAN,
 		.nooverlap = req->flags & F_NOOVERLAP,

@@ -107,6 +107,13 @@ static void set_sector_size(struct request *req,
 	req->sector_size = size && size < UINT_MAX ? size : UINT_MAX;
 }
 
+static void set_ref(struct request *req,
+		    const struct option_info *info __attribute__((unused)),
+		    const char *arg)
+{
+	req->ref = arg;
+}
+
 static void set_direct_io(struct request *req, const struct option_info *info,
 			  const char *arg)
 {
@@ -136,15 +143,6 @@ static void ignore(struct request *req __attribute__((unused)),
 		   const struct option_info *info __attribute__((unused)),
 		   const char *arg __attribute__((unused)))
 {
-}
-
-/* losetup's, and not done yet: doing something else instead would be worse. */
-static void __attribute__((noreturn))
-refuse(struct request *req __attribute__((unused)),
-       const struct option_info *info,
-       const char *arg __attribute__((unused)))
-{
-	errx(EXIT_FAILURE, "the option --%s is not supported", info->name);
 }
 
 static void print_help(struct request *req, const struct option_info *info,
@@ -197,6 +195,9 @@ static const struct option_info infos[] = {
 	  set_sizelimit, F_SIZELIMIT },
 	{ 'P', "partscan", NONE, "create devices for the partitions",
 	  set_flag, F_PARTSCAN },
+	{ OPT_LOOP_REF, "loop-ref", required_argument, " <string>",
+	  "loop device reference",
+	  set_ref, 0 },
 	{ OPT_NAME, "name", required_argument, " <name>",
 	  "name of the new device, instead of a number",
 	  set_name, 0 },
@@ -226,8 +227,6 @@ static const struct option_info infos[] = {
 	SEPARATOR,
 	{ 'h', "help", NONE, "display this help", print_help, 0 },
 	{ 'V', "version", NONE, "display version", print_version, 0 },
-
-	{ OPT_LOOP_REF, "loop-ref", required_argument, NULL, NULL, refuse, 0 },
 };
 
 /* What does not go together: at most one of each line. */

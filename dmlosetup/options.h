@@ -46,6 +46,7 @@ struct request {
 	unsigned int flags;
 	uint64_t offset, sizelimit;
 	unsigned int sector_size;	/* 0: not given */
+	const char *ref;	/* --loop-ref */
 	const char *file;	/* to attach, or to look for */
 	const char *name;	/* --name */
 	const char *columns;	/* --output */
