@@ -15,8 +15,14 @@
  */
 int detach_device(const char *device);
 
-/* All of them, placeholders too. */
-int detach_all(void);
+/*
+ * All of these devices, even if some fail; with @wait, it returns after they are
+ * gone, whoever uses them.
+ */
+int detach_devices(const char *const *devices, size_t nr, bool wait);
+
+/* All that there are, placeholders too. */
+int detach_all(bool wait);
 
 /* Returns 0 or -errno. */
 int detach_loopdev(const struct loopdev *dev);

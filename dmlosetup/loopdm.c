@@ -20,6 +20,10 @@
 /* What a placeholder's inactive table maps; nobody ever sees it. */
 #define FREE_TARGET	"error"
 
+/* For udev to take a link away. */
+#define NODE_TRIES	40
+#define NODE_DELAY_MS	50
+
 static char reason[256];
 static bool debug;
 
@@ -367,6 +371,18 @@ int loopdm_keep_at_close(const char *uuid)
 		return -ENOMEM;
 	}
 	return run_once(dmt);
+}
+
+void loopdm_wait_for_node(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int tries;
+
+	snprintf(path, sizeof(path), "%s/%s", dm_dir(), name);
+	for (tries = 0; tries < NODE_TRIES && !lstat(path, &st); tries++)
+		sleep_ms(NODE_DELAY_MS);
+	sync_node(name, 0);
 }
 
 static int create_empty(const char *name, const char *uuid, dev_t *devno)

@@ -94,4 +94,7 @@ int loopdm_remove(const char *name, const char *uuid);
 int loopdm_remove_at_close(const char *uuid);
 int loopdm_keep_at_close(const char *uuid);
 
+/* Nobody waits for udev when a device is removed at its last close. This does. */
+void loopdm_wait_for_node(const char *name);
+
 #endif

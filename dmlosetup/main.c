@@ -63,12 +63,13 @@ static int each_device(const struct request *req, int (*fn)(const char *))
 
 static int do_detach(const struct request *req)
 {
-	return each_device(req, detach_device);
+	return detach_devices(req->devices, req->nr_devices,
+			      req->flags & F_WAIT);
 }
 
-static int do_detach_all(const struct request *req __attribute__((unused)))
+static int do_detach_all(const struct request *req)
 {
-	return detach_all();
+	return detach_all(req->flags & F_WAIT);
 }
 
 static int do_show(const struct request *req)

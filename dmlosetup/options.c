@@ -25,6 +25,7 @@ enum {
 	OPT_NAME,
 	OPT_REMOVE,
 	OPT_LOOP_REF,
+	OPT_WAIT,
 };
 
 struct option_info {
@@ -183,6 +184,8 @@ static const struct option_info infos[] = {
 	{ 'L', "nooverlap", NONE,
 	  "take the device that is there, refuse part of it",
 	  set_flag, F_NOOVERLAP },
+	{ OPT_WAIT, "wait", NONE, "return when detached devices are gone",
+	  set_flag, F_WAIT },
 	SEPARATOR,
 	{ 'o', "offset", required_argument, " <num>",
 	  "start at offset <num> into file",
@@ -427,6 +430,10 @@ static void check_context(const struct request *req)
 {
 	unsigned int setup = F_SIZELIMIT | F_READ_ONLY | F_SHOW;
 
+	if (req->flags & F_WAIT && req->action != A_DETACH &&
+	    req->action != A_DETACH_ALL)
+		errx(EXIT_FAILURE, "the option --wait is allowed when devices "
+		     "are detached only");
 	if (req->action == A_CREATE)
 		return;
 	if (req->action != A_SET_DIRECT_IO && req->action != A_SET_SECTOR_SIZE)

@@ -40,6 +40,7 @@ enum action {
 #define F_ALL_COLUMNS	0x400
 #define F_PARTSCAN	0x800
 #define F_NOOVERLAP	0x1000
+#define F_WAIT		0x2000
 
 struct request {
 	enum action action;

@@ -116,6 +116,15 @@ bool sysfs_has_holders(dev_t devno)
 	return found;
 }
 
+bool sysfs_is_dm(dev_t devno, const char *uuid)
+{
+	char path[64], its[UUID_SIZE];
+
+	device_path(path, sizeof(path), devno, "dm/uuid");
+	return read_line(AT_FDCWD, path, its, sizeof(its)) &&
+		!strcmp(its, uuid);
+}
+
 int sysfs_dm_name(dev_t devno, char name[static NAME_SIZE])
 {
 	char path[64];

@@ -31,6 +31,9 @@ int sysfs_each_holder(dev_t devno, sysfs_dm_fn fn, void *data);
 
 bool sysfs_has_holders(dev_t devno);
 
+/* Is this (still) the device with that UUID? */
+bool sysfs_is_dm(dev_t devno, const char *uuid);
+
 /* The device-mapper name of a device. Returns 0 or -errno. */
 int sysfs_dm_name(dev_t devno, char name[static NAME_SIZE]);
 
