@@ -5,7 +5,7 @@
  */
 #include <linux/blkdev.h>
 #include <linux/file.h>
-#include <linux/namei.h>
+#include <linux/shrinker.h>
 #include <linux/slab.h>
 
 #include "backing.h"
@@ -13,8 +13,12 @@
 #include "compat.h"
 #include "lease.h"
 #include "source.h"
+#include "trace.h"
 
 #define FLOOP_FREEZE_RETRY	(HZ / 20)
+
+/* A table load holds locks of device-mapper: bound what it may take. */
+#define FLOOP_PRELOAD_AT_START	(HZ / 10)
 
 /* A reserve for each backing: one may lie on a device of another. */
 #define FLOOP_CLONES	4
@@ -69,17 +73,21 @@ static void floop_retry_work(struct kthread_work *work)
 	floop_backing_kick(backing);
 }
 
-static struct floop_bio *floop_queue_pop(struct floop_backing *backing)
+struct floop_bio *floop_backing_pop(struct floop_backing *backing,
+				    bool (*wanted)(struct floop_bio *fb))
 {
 	struct floop_bio *fb = NULL;
 
+	lockdep_assert_held(&backing->fs_lock);
+
 	spin_lock_irq(&backing->lock);
-	if (backing->mode != FLOOP_MODE_RECALL) {
+	if (backing->mode != FLOOP_MODE_RECALL)
 		fb = list_first_entry_or_null(&backing->queue,
 					      struct floop_bio, list);
-		if (fb)
-			list_del(&fb->list);
-	}
+	if (fb && wanted && !wanted(fb))
+		fb = NULL;
+	if (fb)
+		list_del(&fb->list);
 	spin_unlock_irq(&backing->lock);
 
 	return fb;
@@ -103,13 +111,42 @@ static void floop_work(struct kthread_work *work)
 	blk_start_plug(&plug);
 	do {
 		noio = floop_fs_lock(backing);
-		fb = floop_queue_pop(backing);
+		fb = floop_backing_pop(backing, NULL);
 		if (fb)
 			floop_bio_step(backing, fb);
 		floop_fs_unlock(backing, noio);
 		cond_resched();
 	} while (fb);
 	blk_finish_plug(&plug);
+}
+
+void floop_backing_update_mtime(struct floop_backing *backing)
+{
+	lockdep_assert_held(&backing->fs_lock);
+
+	if (!READ_ONCE(backing->mtime_due))
+		return;
+	if (!sb_start_write_trylock(backing->sb)) {
+		kthread_queue_delayed_work(backing->worker,
+					   &backing->mtime_work,
+					   FLOOP_MTIME_DELAY);
+		return;
+	}
+
+	WRITE_ONCE(backing->mtime_due, false);
+	smp_mb();	/* a write that still saw it has ended by now */
+	file_update_time(backing->file);
+	sb_end_write(backing->sb);
+}
+
+static void floop_mtime_work(struct kthread_work *work)
+{
+	struct floop_backing *backing =
+		container_of(work, struct floop_backing, mtime_work.work);
+	unsigned int noio = floop_fs_lock(backing);
+
+	floop_backing_update_mtime(backing);
+	floop_fs_unlock(backing, noio);
 }
 
 int floop_backing_fsync(struct floop_backing *backing)
@@ -121,6 +158,7 @@ int floop_backing_fsync(struct floop_backing *backing)
 		return 0;
 
 	error = vfs_fsync(backing->file, 0);
+	trace_fastloop_sync(backing, error);
 	if (error)
 		WRITE_ONCE(backing->fsync_error, error);
 
@@ -142,6 +180,34 @@ int floop_backing_sync(struct floop_backing *backing)
 		atomic64_set(&backing->synced_seq, seq);
 
 	return error;
+}
+
+/* ---- who wants to know ---- */
+
+void floop_backing_watch(struct floop_backing *backing,
+			 struct floop_watcher *watcher)
+{
+	mutex_lock(&backing->watchers_lock);
+	list_add(&watcher->list, &backing->watchers);
+	mutex_unlock(&backing->watchers_lock);
+}
+
+void floop_backing_unwatch(struct floop_backing *backing,
+			   struct floop_watcher *watcher)
+{
+	mutex_lock(&backing->watchers_lock);
+	list_del(&watcher->list);
+	mutex_unlock(&backing->watchers_lock);
+}
+
+void floop_backing_changed(struct floop_backing *backing)
+{
+	struct floop_watcher *watcher;
+
+	mutex_lock(&backing->watchers_lock);
+	list_for_each_entry(watcher, &backing->watchers, list)
+		watcher->changed(watcher);
+	mutex_unlock(&backing->watchers_lock);
 }
 
 /* ---- opening ---- */
@@ -202,6 +268,16 @@ static u32 floop_dio_align(struct file *file)
 	return SECTOR_SIZE;
 }
 
+/* See fill.c. */
+static bool floop_has_dirty_neighbours(struct floop_backing *backing)
+{
+	if (FLOOP_IOMAP_WRITES_WHOLE_FOLIOS && floop_has_layouts(backing))
+		return true;
+
+	return backing->bdev &&
+	       bdev_logical_block_size(backing->bdev) > SECTOR_SIZE;
+}
+
 static struct floop_backing *floop_backing_open(const struct path *path,
 						bool writable)
 {
@@ -217,8 +293,11 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 	mutex_init(&backing->fs_lock);
 	INIT_LIST_HEAD(&backing->queue);
 	INIT_LIST_HEAD(&backing->blocked);
+	mutex_init(&backing->watchers_lock);
+	INIT_LIST_HEAD(&backing->watchers);
 	kthread_init_work(&backing->work, floop_work);
 	kthread_init_delayed_work(&backing->retry_work, floop_retry_work);
+	kthread_init_delayed_work(&backing->mtime_work, floop_mtime_work);
 	floop_map_init(&backing->map);
 	floop_lease_init(backing);
 	backing->writable = writable;
@@ -249,11 +328,11 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 		goto bad_ops;
 
 	backing->mapping = backing->file->f_mapping;
+	backing->sb = floop_backing_inode(backing)->i_sb;
 	if (floop_source_allows(floop_backing_inode(backing)))
-		backing->bdev = floop_backing_inode(backing)->i_sb->s_bdev;
+		backing->bdev = backing->sb->s_bdev;
 	backing->dio_align = floop_dio_align(backing->file);
-	backing->dirty_neighbours = FLOOP_IOMAP_WRITES_WHOLE_FOLIOS &&
-				    floop_has_layouts(backing);
+	backing->dirty_neighbours = floop_has_dirty_neighbours(backing);
 
 	return backing;
 
@@ -274,6 +353,7 @@ static void floop_backing_close(struct floop_backing *backing)
 {
 	floop_lease_close(backing);
 	kthread_cancel_delayed_work_sync(&backing->retry_work);
+	kthread_cancel_delayed_work_sync(&backing->mtime_work);
 	kthread_destroy_worker(backing->worker);
 	/* Whoever queued the last bio may still be inside the lock. */
 	spin_lock_irq(&backing->lock);
@@ -310,8 +390,8 @@ static void floop_backing_start(struct floop_backing *backing)
 	floop_lease_take(backing);
 
 	noio = floop_fs_lock(backing);
-	if (backing->mode == FLOOP_MODE_DIRECT)
-		floop_source_preload(backing);
+	if (floop_backing_is_mapped(backing))
+		floop_source_preload(backing, FLOOP_PRELOAD_AT_START);
 	floop_fs_unlock(backing, noio);
 }
 
@@ -361,27 +441,20 @@ static struct floop_backing *floop_backing_find_or_open(const struct path *path,
 	return backing;
 }
 
-struct floop_backing *floop_backing_get(const char *name, bool writable,
+struct floop_backing *floop_backing_get(const struct path *path, bool writable,
 					const struct gendisk *own,
 					char **error)
 {
 	struct floop_backing *backing;
-	struct path path;
 	int ret;
-
-	*error = "Cannot find the backing file";
-	ret = kern_path(name, LOOKUP_FOLLOW, &path);
-	if (ret)
-		return ERR_PTR(ret);
 
 	*error = writable ? "Cannot open the backing file for writing" :
 			    "Cannot open the backing file";
-	ret = floop_check_path(&path, writable, own, error);
+	ret = floop_check_path(path, writable, own, error);
 	if (ret)
-		backing = ERR_PTR(ret);
-	else
-		backing = floop_backing_find_or_open(&path, writable);
-	path_put(&path);
+		return ERR_PTR(ret);
+
+	backing = floop_backing_find_or_open(path, writable);
 	if (backing == ERR_PTR(-EOPNOTSUPP))
 		*error = "Backing file cannot be read and written at any place";
 
@@ -399,4 +472,68 @@ void floop_backing_put(struct floop_backing *backing)
 	mutex_unlock(&floop_backings_lock);
 
 	floop_backing_close(backing);
+}
+
+/* ---- memory ---- */
+
+static unsigned long floop_shrink_count(struct shrinker *shrinker,
+					struct shrink_control *sc)
+{
+	struct floop_backing *backing;
+	unsigned long nr = 0;
+
+	if (!mutex_trylock(&floop_backings_lock))
+		return 0;
+	list_for_each_entry(backing, &floop_backings, list)
+		nr += backing->pinned ? 0 : READ_ONCE(backing->map.nr_extents);
+	mutex_unlock(&floop_backings_lock);
+
+	return nr ? nr : SHRINK_EMPTY;
+}
+
+/*
+ * Forgets whole maps, and begins next time with another file. No lock is waited
+ * for: I/O that somebody has to end for this memory may be waiting itself.
+ */
+static unsigned long floop_shrink_scan(struct shrinker *shrinker,
+				       struct shrink_control *sc)
+{
+	struct floop_backing *backing;
+	unsigned long nr = 0;
+	LIST_HEAD(done);
+
+	if (!mutex_trylock(&floop_backings_lock))
+		return SHRINK_STOP;
+	while (nr < sc->nr_to_scan && !list_empty(&floop_backings)) {
+		backing = list_first_entry(&floop_backings,
+					   struct floop_backing, list);
+		list_move_tail(&backing->list, &done);
+		if (!mutex_trylock(&backing->fs_lock))
+			continue;
+		if (!backing->pinned) {
+			nr += backing->map.nr_extents;
+			floop_map_clear(&backing->map);
+		}
+		mutex_unlock(&backing->fs_lock);
+	}
+	list_splice_tail(&done, &floop_backings);
+	mutex_unlock(&floop_backings_lock);
+
+	return nr ? nr : SHRINK_STOP;
+}
+
+static struct shrinker floop_shrinker = {
+	.count_objects	= floop_shrink_count,
+	.scan_objects	= floop_shrink_scan,
+	.seeks		= DEFAULT_SEEKS,
+};
+
+int floop_backing_module_init(void)
+{
+	return register_shrinker(&floop_shrinker, "dm-fastloop");
+}
+
+void floop_backing_module_exit(void)
+{
+	unregister_shrinker(&floop_shrinker);
 }

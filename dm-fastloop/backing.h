@@ -28,13 +28,18 @@
 #include "inflight.h"
 #include "map_source.h"
 
+/* Jiffies; a write shows in the file's time stamps at last after so long. */
+#define FLOOP_MTIME_DELAY	(2 * HZ)
+
 struct floop_bio;
 struct gendisk;
 
+/* From FLOOP_MODE_DIRECT on the map may be used. */
 enum floop_mode {
 	FLOOP_MODE_FILE,	/* no lease: all I/O goes through the file */
-	FLOOP_MODE_DIRECT,	/* lease held: the map may be used */
-	FLOOP_MODE_RECALL,	/* between the two: I/O waits in the queue */
+	FLOOP_MODE_RECALL,	/* to or from it: I/O waits in the queue */
+	FLOOP_MODE_DIRECT,	/* lease held */
+	FLOOP_MODE_PIN,		/* others cannot change the file, as swap */
 };
 
 enum { FLOOP_LEASE_LAYOUT, FLOOP_LEASE_DELEG, FLOOP_NR_LEASES };
@@ -45,7 +50,10 @@ struct floop_backing {
 	bool dirty_neighbours;		/* see fill.c */
 	bool filling;			/* see fill.c */
 	u32 epoch;			/* see fill.c */
+	bool pinned;			/* changes with no I/O under way */
+	bool mtime_due;			/* written to since the last update */
 	struct address_space *mapping;
+	struct super_block *sb;
 	struct block_device *bdev;	/* under the fs; NULL: none */
 	struct floop_inflight inflight;
 	struct floop_extent_map map;
@@ -73,6 +81,7 @@ struct floop_backing {
 	struct kthread_worker *worker;
 	struct kthread_work work;
 	struct kthread_delayed_work retry_work;
+	struct kthread_delayed_work mtime_work;
 
 	/* lease.c; all under state_lock but broken */
 	struct mutex state_lock;
@@ -81,6 +90,7 @@ struct floop_backing {
 	bool closing;
 	unsigned int return_delay;	/* seconds */
 	unsigned long leased_since;	/* jiffies */
+	unsigned int pins;		/* targets that want it pinned */
 	struct work_struct recall_work;
 	struct delayed_work return_work;
 
@@ -88,9 +98,30 @@ struct floop_backing {
 	const char *source;		/* a constant: how it was learned last */
 	unsigned long recalls;
 
+	struct mutex watchers_lock;	/* for watchers */
+	struct list_head watchers;	/* struct floop_watcher */
+
 	struct list_head list;		/* of all backings */
 	unsigned int users;		/* under the lock of that list */
 };
+
+/* Who wants to know when the mode has changed. */
+struct floop_watcher {
+	struct list_head list;
+	void (*changed)(struct floop_watcher *watcher);	/* may sleep */
+};
+
+void floop_backing_watch(struct floop_backing *backing,
+			 struct floop_watcher *watcher);
+void floop_backing_unwatch(struct floop_backing *backing,
+			   struct floop_watcher *watcher);
+
+/* Tells them. May sleep; not under fs_lock. */
+void floop_backing_changed(struct floop_backing *backing);
+
+/* Once for the module; returns 0 or an error. */
+int floop_backing_module_init(void);
+void floop_backing_module_exit(void);
 
 /*
  * Returns the backing for @path, new or shared, counted; or an ERR_PTR with
@@ -98,12 +129,18 @@ struct floop_backing {
  * lease. A file that lies on @own, the disk that is asking, is refused. May
  * sleep long: the file is fsynced.
  */
-struct floop_backing *floop_backing_get(const char *path, bool writable,
+struct floop_backing *floop_backing_get(const struct path *path, bool writable,
 					const struct gendisk *own,
 					char **error);
 
 /* May sleep. No I/O of the caller may be under way. */
 void floop_backing_put(struct floop_backing *backing);
+
+/* Any context; in a section, it lasts until that is left. */
+static inline bool floop_backing_is_mapped(struct floop_backing *backing)
+{
+	return READ_ONCE(backing->mode) >= FLOOP_MODE_DIRECT;
+}
 
 /* Gives a bio to the worker; any context. */
 void floop_backing_queue(struct floop_backing *backing,
@@ -114,6 +151,13 @@ void floop_backing_queue(struct floop_backing *backing,
  * frozen: it comes back in a while. Worker.
  */
 void floop_backing_block(struct floop_backing *backing, struct floop_bio *fb);
+
+/*
+ * Takes the first bio from the queue if @wanted says so, or NULL. Worker,
+ * fs_lock held.
+ */
+struct floop_bio *floop_backing_pop(struct floop_backing *backing,
+				    bool (*wanted)(struct floop_bio *fb));
 
 /* Lets the worker look at its queue; any context. */
 void floop_backing_kick(struct floop_backing *backing);
@@ -152,6 +196,52 @@ int floop_backing_fsync(struct floop_backing *backing);
  * succeeded. Under fs_lock.
  */
 int floop_backing_sync(struct floop_backing *backing);
+
+/*
+ * Write access to the file system, for a write that ends elsewhere. It is never
+ * waited for: who freezes waits for those that have it, and some of them wait
+ * for our lease. Any context.
+ */
+static inline bool floop_backing_start_write(struct floop_backing *backing)
+{
+	if (!sb_start_write_trylock(backing->sb))
+		return false;
+	__sb_writers_release(backing->sb, SB_FREEZE_WRITE);
+
+	return true;
+}
+
+static inline void floop_backing_end_write(struct floop_backing *backing)
+{
+	if (unlikely(backing->pinned))
+		return;
+	__sb_writers_acquired(backing->sb, SB_FREEZE_WRITE);
+	sb_end_write(backing->sb);
+}
+
+/*
+ * The disk has been written to: the file's time stamps have to move soon. Any
+ * context, in a section.
+ */
+static inline void floop_backing_written(struct floop_backing *backing)
+{
+	if (likely(READ_ONCE(backing->mtime_due)) || backing->pinned)
+		return;
+	WRITE_ONCE(backing->mtime_due, true);
+	kthread_queue_delayed_work(backing->worker, &backing->mtime_work,
+				   FLOOP_MTIME_DELAY);
+}
+
+/* The same, but now. */
+static inline void floop_backing_mtime_now(struct floop_backing *backing)
+{
+	if (READ_ONCE(backing->mtime_due))
+		kthread_mod_delayed_work(backing->worker, &backing->mtime_work,
+					 0);
+}
+
+/* Moves them, unless the file system is frozen. fs_lock held. */
+void floop_backing_update_mtime(struct floop_backing *backing);
 
 /* The error that the next flush has to report, or 0; it is passed on once. */
 static inline int floop_backing_flush_error(struct floop_backing *backing)

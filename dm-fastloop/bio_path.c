@@ -8,6 +8,7 @@
  * same function lets it pass; or it is refused in map() before anything else
  * has seen it.
  */
+#include <linux/blk-cgroup.h>
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
 #include <linux/pagemap.h>
@@ -16,8 +17,9 @@
 #include "file_io.h"
 #include "fill.h"
 #include "lease.h"
-#include "route.h"
+#include "punch.h"
 #include "source.h"
+#include "trace.h"
 
 /* ---- ends ---- */
 
@@ -78,8 +80,13 @@ static bool floop_write_met_pages(struct floop_backing *backing,
 static bool floop_bio_disk_ended(struct floop_backing *backing,
 				 struct floop_bio *fb, blk_status_t status)
 {
-	bool check = !status && op_is_write(fb->opf) && fb->part &&
-		     floop_write_met_pages(backing, fb);
+	bool check = false;
+
+	if (op_is_write(fb->opf) && fb->part) {
+		floop_backing_written(backing);
+		floop_backing_end_write(backing);
+		check = !status && floop_write_met_pages(backing, fb);
+	}
 
 	/* Out of the section before into a queue: recall waits for sections. */
 	floop_inflight_leave(fb->section);
@@ -104,6 +111,13 @@ int floop_bio_end_io(struct floop_target *target, struct floop_bio *fb,
 	floop_bio_requeue(fb, FLOOP_BIO_CHECK);
 
 	return DM_ENDIO_INCOMPLETE;
+}
+
+/* May [sector, sector + nr_sectors) of the file be asked of the disk at all? */
+static bool floop_disk_takes(struct floop_target *target, sector_t sector,
+			     sector_t nr_sectors)
+{
+	return likely(!((sector | nr_sectors) & target->block_mask));
 }
 
 /* ---- map ---- */
@@ -145,11 +159,8 @@ static int floop_bio_to_disk(struct floop_target *target, struct floop_bio *fb,
 	return DM_MAPIO_REMAPPED;
 }
 
-static int floop_bio_zero(struct floop_target *target, struct floop_bio *fb,
-			  struct bio *bio)
+static int floop_bio_done(struct floop_bio *fb, struct bio *bio)
 {
-	floop_stat_inc(target->stats, FLOOP_ZERO_READS);
-	zero_fill_bio(bio);
 	fb->state = FLOOP_BIO_DONE;
 	bio_endio(bio);
 
@@ -158,7 +169,7 @@ static int floop_bio_zero(struct floop_target *target, struct floop_bio *fb,
 
 /*
  * One disk flush is enough while no metadata waits for an fsync, since all
- * data that was acknowledged has been written there.
+ * data that was acknowledged has been written there. Time stamps move meanwhile.
  */
 static int floop_bio_map_flush(struct floop_target *target,
 			       struct floop_bio *fb, struct bio *bio)
@@ -167,9 +178,11 @@ static int floop_bio_map_flush(struct floop_target *target,
 
 	floop_stat_inc(target->stats, FLOOP_FLUSHES);
 	fb->section = floop_inflight_enter(&backing->inflight);
-	if (READ_ONCE(backing->mode) == FLOOP_MODE_DIRECT &&
-	    floop_backing_synced(backing))
+	if (floop_backing_is_mapped(backing) &&
+	    floop_backing_synced(backing)) {
+		floop_backing_mtime_now(backing);
 		return floop_bio_to_disk(target, fb, bio, 0);
+	}
 	floop_bio_leave(fb);
 
 	return floop_bio_to_worker(target, fb, bio);
@@ -179,8 +192,10 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 		  struct bio *bio)
 {
 	struct floop_backing *backing = target->backing;
+	enum floop_op op = floop_op(bio->bi_opf, target->punch);
 	bool write = op_is_write(bio->bi_opf);
 	struct floop_answer answer;
+	enum floop_verb verb;
 
 	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
 		return floop_bio_map_flush(target, fb, bio);
@@ -189,33 +204,54 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 		return DM_MAPIO_KILL;
 
 	fb->section = floop_inflight_enter(&backing->inflight);
-	if (unlikely(READ_ONCE(backing->mode) != FLOOP_MODE_DIRECT))
-		goto to_worker;
-	/* FUA promises the metadata too: the worker syncs that first. */
-	if (unlikely(bio->bi_opf & REQ_FUA) && !floop_backing_synced(backing))
+	if (unlikely(!floop_backing_is_mapped(backing)))
 		goto to_worker;
 
 	floop_map_lookup(&backing->map, bio->bi_iter.bi_sector, &answer);
+	/*
+	 * FUA promises the metadata too: the worker syncs that first. After the
+	 * look-up: a range that was found has raised dirty_seq before, if a
+	 * fill has published it. Pairs with the barrier in floop_fill().
+	 */
+	if (unlikely(bio->bi_opf & REQ_FUA)) {
+		smp_rmb();	/* see above */
+		if (!floop_backing_synced(backing))
+			goto to_worker;
+	}
 	if (answer.nr_sectors < bio_sectors(bio)) {
 		/*
 		 * One part on its way and another refused: that would reach
-		 * the submitter too late to try again.
+		 * the submitter too late to try again. And blocks are given
+		 * back whatever they are.
 		 */
-		if (bio->bi_opf & REQ_NOWAIT)
+		if (bio->bi_opf & REQ_NOWAIT || op >= FLOOP_UNMAP)
 			goto to_worker;
 		dm_accept_partial_bio(bio, answer.nr_sectors);
 	}
 
-	switch (floop_route(answer.kind, write, target->file_only)) {
+	verb = floop_route(answer.kind, op,
+			   floop_disk_takes(target, bio->bi_iter.bi_sector,
+					    bio_sectors(bio)));
+	trace_fastloop_route(backing, bio->bi_iter.bi_sector, bio_sectors(bio),
+			     op, verb);
+	switch (verb) {
 	case FLOOP_DO_REMAP:
-		if (write)
+		if (write) {
+			if (unlikely(!floop_backing_start_write(backing)))
+				goto to_worker;
 			floop_stat_inc(target->stats, FLOOP_REMAPPED_WRITES);
-		else
+		} else {
 			floop_stat_inc(target->stats, FLOOP_REMAPPED_READS);
+		}
 		return floop_bio_to_disk(target, fb, bio, answer.phys);
 	case FLOOP_DO_ZERO:
 		floop_bio_leave(fb);
-		return floop_bio_zero(target, fb, bio);
+		floop_stat_inc(target->stats, FLOOP_ZERO_READS);
+		zero_fill_bio(bio);
+		return floop_bio_done(fb, bio);
+	case FLOOP_DO_NOTHING:
+		floop_bio_leave(fb);
+		return floop_bio_done(fb, bio);
 	default:
 		break;
 	}
@@ -251,7 +287,9 @@ static void floop_bio_send(struct floop_bio *fb, sector_t phys)
 	struct bio *clone = bio_alloc_clone(backing->bdev, fb->bio, GFP_NOIO,
 					    &backing->clones);
 
-	clone->bi_opf = fb->opf;
+	/* A new bio to the disk, whatever became of the one it is cloned from. */
+	bio_clear_flag(clone, BIO_REMAPPED);
+	clone->bi_opf = fb->opf & ~REQ_NOWAIT;
 	bio_clear_polled(clone);
 	clone->bi_iter = fb->rest;
 	clone->bi_iter.bi_size = fb->part;
@@ -283,7 +321,10 @@ static blk_status_t floop_step_sync(struct floop_backing *backing,
 static void floop_step_flush(struct floop_backing *backing,
 			     struct floop_bio *fb)
 {
-	blk_status_t status = floop_step_sync(backing, fb);
+	blk_status_t status;
+
+	floop_backing_update_mtime(backing);
+	status = floop_step_sync(backing, fb);
 
 	if (status || backing->mode == FLOOP_MODE_FILE)
 		floop_bio_end(fb, status);
@@ -303,10 +344,15 @@ static void floop_step_remap(struct floop_backing *backing,
 		return;
 	}
 
-	if (op_is_write(fb->opf))
+	if (op_is_write(fb->opf)) {
+		if (!floop_backing_start_write(backing)) {
+			floop_backing_block(backing, fb);
+			return;
+		}
 		floop_stat_inc(fb->target->stats, FLOOP_REMAPPED_WRITES);
-	else
+	} else {
 		floop_stat_inc(fb->target->stats, FLOOP_REMAPPED_READS);
+	}
 	floop_bio_send(fb, phys);
 }
 
@@ -341,29 +387,86 @@ static void floop_step_look_up(struct floop_backing *backing,
 		(sector & ((backing->geo.align >> SECTOR_SHIFT) - 1));
 }
 
-static void floop_step_direct(struct floop_backing *backing,
-			      struct floop_bio *fb)
+/*
+ * What of @part bytes the disk or the file system can zero in one go: whole
+ * logical blocks of the disk, or less than one. The file system moves blocks
+ * that it zeroes as a whole, so it must not get any that are mapped.
+ */
+static unsigned int floop_zero_part(struct floop_bio *fb, unsigned int part)
 {
-	bool write = op_is_write(fb->opf);
+	unsigned int mask = fb->target->block_mask;
+	unsigned int nr_sectors = part >> SECTOR_SHIFT;
+	unsigned int edge = -(unsigned int)fb->rest.bi_sector & mask;
+
+	if (edge)
+		nr_sectors = min(nr_sectors, edge);
+	else if (nr_sectors > mask)
+		nr_sectors &= ~mask;
+
+	return nr_sectors << SECTOR_SHIFT;
+}
+
+/* The next part, of at most @limit bytes. */
+static void floop_step_direct(struct floop_backing *backing,
+			      struct floop_bio *fb, enum floop_op op,
+			      unsigned int limit)
+{
 	struct floop_answer answer;
+	enum floop_verb verb;
 
 	floop_step_look_up(backing, fb, &answer);
-	fb->part = min_t(sector_t, fb->rest.bi_size >> SECTOR_SHIFT,
+	fb->part = min_t(sector_t, min(fb->rest.bi_size, limit) >> SECTOR_SHIFT,
 			 answer.nr_sectors) << SECTOR_SHIFT;
+	if (op > FLOOP_WRITE)
+		fb->part = floop_zero_part(fb, fb->part);
 
-	switch (floop_route(answer.kind, write, fb->target->file_only)) {
+	verb = floop_route(answer.kind, op,
+			   floop_disk_takes(fb->target, fb->rest.bi_sector,
+					    fb->part >> SECTOR_SHIFT));
+	trace_fastloop_route(backing, fb->rest.bi_sector,
+			     fb->part >> SECTOR_SHIFT, op, verb);
+	switch (verb) {
 	case FLOOP_DO_REMAP:
 		floop_step_remap(backing, fb, answer.phys);
 		break;
 	case FLOOP_DO_ZERO:
 		floop_step_zero(fb);
 		break;
+	case FLOOP_DO_NOTHING:
+		floop_bio_part_done(fb, BLK_STS_OK);
+		break;
+	case FLOOP_DO_ALLOCATE:
+		floop_punch_allocate(backing, fb);
+		break;
 	case FLOOP_DO_FILL:
+	case FLOOP_DO_ZERO_FILE:
 		floop_fill(backing, fb);
 		break;
 	default:
 		floop_file_submit(backing, fb);
 		break;
+	}
+}
+
+/* Whole blocks are given back; the rest of a block is zeroed, or left alone. */
+static void floop_step_punch(struct floop_backing *backing,
+			     struct floop_bio *fb)
+{
+	unsigned int block = backing->geo.align;
+	unsigned int edge;
+
+	fb->part = floop_punch_whole(backing, fb);
+	if (fb->part) {
+		floop_punch(backing, fb);
+		return;
+	}
+
+	edge = block - ((fb->rest.bi_sector << SECTOR_SHIFT) & (block - 1));
+	if (floop_bio_op(fb) == FLOOP_DISCARD) {
+		fb->part = min(fb->rest.bi_size, edge);
+		floop_bio_part_done(fb, BLK_STS_OK);
+	} else {
+		floop_step_direct(backing, fb, FLOOP_ZERO, edge);
 	}
 }
 
@@ -377,12 +480,13 @@ static void floop_step_check(struct floop_backing *backing,
 {
 	loff_t pos = (loff_t)fb->rest.bi_sector << SECTOR_SHIFT;
 
-	if (backing->mode == FLOOP_MODE_DIRECT &&
+	if (floop_backing_is_mapped(backing) &&
 	    !floop_fill_endangers(backing, fb)) {
 		if (!invalidate_inode_pages2_range(backing->mapping,
 						   pos >> PAGE_SHIFT,
 						   (pos + fb->part - 1) >>
-						   PAGE_SHIFT)) {
+						   PAGE_SHIFT) ||
+		    backing->pinned) {
 			floop_bio_part_done(fb, BLK_STS_OK);
 			return;
 		}
@@ -393,18 +497,28 @@ static void floop_step_check(struct floop_backing *backing,
 	floop_bio_requeue(fb, FLOOP_BIO_ROUTE);
 }
 
+/* Also what is charged to a cgroup is charged to the submitter's. */
 void floop_bio_step(struct floop_backing *backing, struct floop_bio *fb)
 {
+	enum floop_op op = floop_bio_op(fb);
+
 	lockdep_assert_held(&backing->fs_lock);
 
+	kthread_associate_blkcg(bio_blkcg_css(fb->bio));
 	if (fb->opf & REQ_PREFLUSH) {
 		floop_step_flush(backing, fb);
 	} else if (fb->state == FLOOP_BIO_CHECK) {
 		floop_step_check(backing, fb);
 	} else if (backing->mode == FLOOP_MODE_FILE) {
 		fb->part = fb->rest.bi_size;
-		floop_file_submit(backing, fb);
+		if (op > FLOOP_WRITE)
+			floop_punch_file(backing, fb);
+		else
+			floop_file_submit(backing, fb);
+	} else if (op >= FLOOP_UNMAP) {
+		floop_step_punch(backing, fb);
 	} else {
-		floop_step_direct(backing, fb);
+		floop_step_direct(backing, fb, op, UINT_MAX);
 	}
+	kthread_associate_blkcg(NULL);
 }

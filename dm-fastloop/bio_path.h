@@ -18,13 +18,15 @@
 #include <linux/fs.h>
 
 #include "backing.h"
+#include "route.h"
 #include "stats.h"
 
 /* What map() needs of a target; the rest is in target.c. */
 struct floop_target {
 	struct floop_backing *backing;
 	sector_t start;			/* of the device, in the file */
-	bool file_only;			/* start does not fit the disk's blocks */
+	unsigned int block_mask;	/* of the disk's logical block, sectors */
+	bool punch;			/* blocks may be given back */
 	struct floop_stats __percpu *stats;
 };
 
@@ -70,6 +72,11 @@ void floop_bio_part_done(struct floop_bio *fb, blk_status_t status);
 
 /* Ends the bio. Any context, in no section. fb is gone when it returns. */
 void floop_bio_end(struct floop_bio *fb, blk_status_t status);
+
+static inline enum floop_op floop_bio_op(struct floop_bio *fb)
+{
+	return floop_op(fb->opf, fb->target->punch);
+}
 
 static inline void floop_bio_enter(struct floop_bio *fb)
 {

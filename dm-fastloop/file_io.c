@@ -3,9 +3,11 @@
  * file_io: see file_io.h.
  */
 #include <linux/blkdev.h>
+#include <linux/falloc.h>
 #include <linux/uio.h>
 
 #include "file_io.h"
+#include "trace.h"
 
 /* The next fb->part bytes of the bio, for the file system to iterate over. */
 static void floop_file_iter(struct floop_bio *fb, unsigned int direction,
@@ -100,26 +102,22 @@ static void floop_file_ended(struct floop_bio *fb, long ret)
 static void floop_file_complete(struct kiocb *iocb, long ret)
 {
 	struct floop_bio *fb = container_of(iocb, struct floop_bio, iocb);
-	struct floop_backing *backing = fb->target->backing;
-	struct super_block *sb = floop_backing_inode(backing)->i_sb;
 
-	if (op_is_write(fb->opf)) {
-		__sb_writers_acquired(sb, SB_FREEZE_WRITE);
-		sb_end_write(sb);
-	}
+	/* Its end may be in another task. */
+	if (op_is_write(fb->opf))
+		floop_backing_end_write(fb->target->backing);
 	floop_bio_leave(fb);
 	floop_file_ended(fb, ret);
 }
 
 void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 {
-	struct super_block *sb = floop_backing_inode(backing)->i_sb;
 	bool write = op_is_write(fb->opf);
 	struct kiocb *iocb = &fb->iocb;
 	struct iov_iter iter;
 	ssize_t ret;
 
-	if (write && !sb_start_write_trylock(sb)) {
+	if (write && !floop_backing_start_write(backing)) {
 		fb->state = FLOOP_BIO_ROUTE;
 		floop_backing_block(backing, fb);
 		return;
@@ -132,8 +130,6 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 
 	if (write) {
 		floop_stat_inc(fb->target->stats, FLOOP_FILE_WRITES);
-		/* Its end may be in another task: see floop_file_complete(). */
-		__sb_writers_release(sb, SB_FREEZE_WRITE);
 		ret = call_write_iter(backing->file, iocb, &iter);
 	} else {
 		floop_stat_inc(fb->target->stats, FLOOP_FILE_READS);
@@ -141,6 +137,28 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 	}
 	if (ret != -EIOCBQUEUED)
 		floop_file_complete(iocb, ret);
+}
+
+int floop_file_fallocate(struct floop_backing *backing, int mode, u64 pos,
+			 u64 len)
+{
+	struct inode *inode = floop_backing_inode(backing);
+	int error;
+
+	if (IS_IMMUTABLE(inode))
+		return -EPERM;
+	if (IS_SWAPFILE(inode))
+		return -ETXTBSY;
+	if (!backing->file->f_op->fallocate)
+		return -EOPNOTSUPP;
+
+	/* vfs_fallocate() would wait for the write access that we have. */
+	error = backing->file->f_op->fallocate(backing->file,
+					       mode | FALLOC_FL_KEEP_SIZE,
+					       pos, len);
+	trace_fastloop_punch(backing, pos, len, error);
+
+	return error;
 }
 
 int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,

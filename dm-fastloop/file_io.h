@@ -23,4 +23,11 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb);
 int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,
 		     bool *fell_back);
 
+/*
+ * fallocate() of [pos, pos + len), bytes, with FALLOC_FL_KEEP_SIZE. The caller
+ * has write access to the super block. Worker, fs_lock held.
+ */
+int floop_file_fallocate(struct floop_backing *backing, int mode, u64 pos,
+			 u64 len);
+
 #endif

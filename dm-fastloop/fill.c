@@ -16,7 +16,8 @@
  * with buffer heads write back the blocks that were written to. iomap before
  * Linux 6.6 (XFS) writes back the whole folio, with what its other blocks held
  * when it was read; and they may belong to ranges that are mapped, and have
- * been written to directly since. So, where backing->dirty_neighbours:
+ * been written to directly since. The same goes for the sectors of a block, on
+ * a disk that takes only whole blocks. So, where backing->dirty_neighbours:
  *
  *   - while a fill is under way (backing->filling), direct writes that end are
  *     not acknowledged but queued behind it;
@@ -28,6 +29,7 @@
  * its range; one that is read later has the new data.
  */
 #include <linux/blkdev.h>
+#include <linux/falloc.h>
 #include <linux/pagemap.h>
 
 #include "compat.h"
@@ -35,6 +37,20 @@
 #include "fill.h"
 #include "lease.h"
 #include "source.h"
+#include "trace.h"
+
+/* The bio's data, or zeroes that only the file system can write. */
+static int floop_fill_data(struct floop_backing *backing, struct floop_bio *fb,
+			   bool *fell_back)
+{
+	if (floop_bio_op(fb) == FLOOP_WRITE)
+		return floop_file_write(backing, fb, fell_back);
+
+	*fell_back = true;
+	return floop_file_fallocate(backing, FALLOC_FL_ZERO_RANGE,
+				    (u64)fb->rest.bi_sector << SECTOR_SHIFT,
+				    fb->part);
+}
 
 static int floop_fill_write(struct floop_backing *backing,
 			    struct floop_bio *fb, bool *fell_back)
@@ -44,7 +60,7 @@ static int floop_fill_write(struct floop_backing *backing,
 	loff_t i_size = i_size_read(floop_backing_inode(backing));
 	int error;
 
-	error = floop_file_write(backing, fb, fell_back);
+	error = floop_fill_data(backing, fb, fell_back);
 	/* What precedes a write beyond the end goes through the page cache. */
 	if (last >= i_size)
 		*fell_back = true;
@@ -97,7 +113,6 @@ static void floop_fill_publish(struct floop_backing *backing, u64 pos, u64 len,
 
 void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 {
-	struct super_block *sb = floop_backing_inode(backing)->i_sb;
 	u64 pos = (u64)fb->rest.bi_sector << SECTOR_SHIFT;
 	const char *reason;
 	bool permanent;
@@ -106,14 +121,14 @@ void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 
 	/* Journalling data can be switched on without moving the lease. */
 	reason = floop_source_refuses(backing, &permanent);
-	if (reason) {
+	if (reason && !backing->pinned) {
 		floop_lease_recall(backing, reason);
 		fb->state = FLOOP_BIO_ROUTE;
 		floop_backing_queue(backing, fb);
 		return;
 	}
 	/* Never wait for it: whoever waits for our lease may hold it. */
-	if (!sb_start_write_trylock(sb)) {
+	if (!sb_start_write_trylock(backing->sb)) {
 		fb->state = FLOOP_BIO_ROUTE;
 		floop_backing_block(backing, fb);
 		return;
@@ -123,16 +138,18 @@ void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 	WRITE_ONCE(backing->filling, true);
 	smp_mb();	/* pairs with the one in floop_write_met_pages() */
 	error = floop_fill_write(backing, fb, &fell_back);
+	trace_fastloop_fill(backing, pos, fb->part, error);
 	/* The dirty pages are on the disk before anybody begins a new epoch. */
 	if (fell_back)
 		/* pairs with the barrier in floop_write_met_pages() */
 		smp_store_release(&backing->epoch, backing->epoch + 1);
 	/* likewise, and the epoch is seen before the end of the filling */
 	smp_store_release(&backing->filling, false);
-	sb_end_write(sb);
+	sb_end_write(backing->sb);
 
 	/* Also after an error: part of it may be in the file. */
 	atomic64_inc(&backing->dirty_seq);
+	smp_mb__after_atomic();	/* pairs with the one in floop_bio_map() */
 	floop_fill_publish(backing, pos, fb->part, error);
 	floop_bio_part_done(fb, errno_to_blk_status(error));
 }

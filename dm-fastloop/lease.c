@@ -46,6 +46,7 @@
 #include "lease.h"
 #include "map_source.h"
 #include "source.h"
+#include "trace.h"
 
 #define FLOOP_RETURN_MAX	16	/* seconds between two attempts */
 
@@ -152,6 +153,7 @@ static void floop_set_mode(struct floop_backing *backing, enum floop_mode mode,
 	WRITE_ONCE(backing->mode, mode);
 	WRITE_ONCE(backing->reason, reason);
 	spin_unlock_irq(&backing->lock);
+	trace_fastloop_mode(backing, mode, reason);
 }
 
 /* New I/O waits in the queue, and none is under way. fs_lock held. */
@@ -240,12 +242,15 @@ static const char *floop_go_direct(struct floop_backing *backing)
 		}
 		spin_unlock_irq(&backing->lock);
 	}
+	trace_fastloop_mode(backing, backing->mode, reason);
 	if (reason) {
 		floop_lease_unset(backing);
 		floop_set_mode(backing, FLOOP_MODE_FILE, reason);
 	}
 	floop_fs_unlock(backing, noio);
 	floop_backing_kick(backing);
+	if (!reason)
+		floop_backing_changed(backing);
 
 	return reason;
 }
@@ -258,10 +263,14 @@ static void floop_go_file(struct floop_backing *backing, const char *reason)
 	floop_quiesce(backing, reason);
 	floop_map_clear(&backing->map);
 	floop_drop_pages(backing);
+	floop_backing_update_mtime(backing);
+	/* If that was frozen: not later, over what others may have set. */
+	WRITE_ONCE(backing->mtime_due, false);
 	floop_lease_unset(backing);
 	floop_set_mode(backing, FLOOP_MODE_FILE, reason);
 	floop_fs_unlock(backing, noio);
 	floop_backing_kick(backing);
+	floop_backing_changed(backing);
 }
 
 static void floop_schedule_return(struct floop_backing *backing,
@@ -285,7 +294,8 @@ static void floop_try_direct(struct floop_backing *backing)
 
 	lockdep_assert_held(&backing->state_lock);
 
-	if (backing->closing || backing->leased[FLOOP_LEASE_DELEG])
+	if (backing->closing || backing->pinned ||
+	    backing->leased[FLOOP_LEASE_DELEG])
 		return;
 
 	reason = floop_source_refuses(backing, &permanent);
@@ -368,6 +378,138 @@ void floop_lease_recall(struct floop_backing *backing, const char *reason)
 	queue_work(floop_recall_wq, &backing->recall_work);
 }
 
+/*
+ * Pinning. As swapon does it: S_SWAPFILE makes writing, truncating, punching,
+ * reflinking, defragmenting and unlinking fail with ETXTBSY or EPERM. It is set
+ * under the lease, which proves that nobody is doing any of that, and the lease
+ * is given back then: whoever opens the file should not have to wait.
+ */
+
+/* Is every sector of the file at a place of its own? */
+static bool floop_is_all_written(struct floop_backing *backing)
+{
+	sector_t end = backing->geo.file_len >> SECTOR_SHIFT;
+	struct floop_answer answer;
+	sector_t sector;
+
+	for (sector = 0; sector < end; sector += answer.nr_sectors) {
+		floop_map_lookup(&backing->map, sector, &answer);
+		if (answer.kind != FLOOP_WRITTEN)
+			return false;
+	}
+
+	return end && IS_ALIGNED(i_size_read(floop_backing_inode(backing)),
+				 backing->geo.align);
+}
+
+static int floop_set_swapfile(struct floop_backing *backing)
+{
+	struct inode *inode = floop_backing_inode(backing);
+	int error = 0;
+
+	inode_lock(inode);
+	if (IS_SWAPFILE(inode))
+		error = -EBUSY;
+	else
+		inode->i_flags |= S_SWAPFILE;
+	inode_unlock(inode);
+
+	return error;
+}
+
+static void floop_clear_swapfile(struct floop_backing *backing)
+{
+	struct inode *inode = floop_backing_inode(backing);
+
+	inode_lock(inode);
+	inode->i_flags &= ~S_SWAPFILE;
+	inode_unlock(inode);
+}
+
+/* direct -> recall -> pin, or on to whatever recall does. */
+static const char *floop_go_pin(struct floop_backing *backing)
+{
+	const char *error = NULL;
+
+	floop_quiesce(backing, "starting");
+	if (backing->broken || floop_backing_sync(backing)) {
+		error = "Cannot pin: somebody else is changing the file";
+	} else if (floop_set_swapfile(backing)) {
+		error = "Cannot pin: the file is a swap file";
+	} else {
+		floop_backing_update_mtime(backing);
+		backing->mtime_due = false;
+		backing->pinned = true;
+		floop_lease_unset(backing);
+	}
+	if (!error)
+		floop_set_mode(backing, FLOOP_MODE_PIN, NULL);
+	else
+		floop_lease_recall(backing, "recalled");
+
+	return error;
+}
+
+static const char *floop_pin(struct floop_backing *backing)
+{
+	static const char unwritten[] =
+		"Cannot pin: the file has holes or unwritten blocks, or ends within a block";
+	const char *error = NULL;
+	unsigned int noio;
+
+	lockdep_assert_held(&backing->state_lock);
+
+	if (backing->pinned)
+		return NULL;
+	if (!backing->bdev)
+		return "Cannot pin: this file system moves blocks";
+	if (!backing->leased[FLOOP_LEASE_DELEG])
+		return "Cannot pin: not in direct mode; is somebody writing to the file?";
+
+	noio = floop_fs_lock(backing);
+	if (!floop_source_preload(backing, MAX_JIFFY_OFFSET) ||
+	    !floop_is_all_written(backing))
+		error = unwritten;
+	else
+		error = floop_go_pin(backing);
+	floop_fs_unlock(backing, noio);
+	floop_backing_kick(backing);
+
+	return error;
+}
+
+const char *floop_lease_pin(struct floop_backing *backing)
+{
+	const char *error;
+
+	mutex_lock(&backing->state_lock);
+	error = floop_pin(backing);
+	if (!error)
+		backing->pins++;
+	mutex_unlock(&backing->state_lock);
+
+	return error;
+}
+
+void floop_lease_unpin(struct floop_backing *backing)
+{
+	unsigned int noio;
+
+	mutex_lock(&backing->state_lock);
+	if (!--backing->pins) {
+		noio = floop_fs_lock(backing);
+		floop_quiesce(backing, "starting");
+		floop_map_clear(&backing->map);
+		backing->pinned = false;
+		floop_clear_swapfile(backing);
+		floop_set_mode(backing, FLOOP_MODE_FILE, "starting");
+		floop_fs_unlock(backing, noio);
+		floop_backing_kick(backing);
+		floop_schedule_return(backing, 1);
+	}
+	mutex_unlock(&backing->state_lock);
+}
+
 void floop_lease_close(struct floop_backing *backing)
 {
 	mutex_lock(&backing->state_lock);
@@ -376,8 +518,12 @@ void floop_lease_close(struct floop_backing *backing)
 	cancel_delayed_work_sync(&backing->return_work);
 
 	floop_lease_recall(backing, "closing");
-	/* Then there is no lease, no lm_break, and nobody to queue it again. */
 	flush_work(&backing->recall_work);
+	/*
+	 * There is no lease now, and so nobody to queue it again; but somebody
+	 * may have done so while it ran.
+	 */
+	cancel_work_sync(&backing->recall_work);
 }
 
 void floop_lease_init(struct floop_backing *backing)

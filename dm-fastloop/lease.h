@@ -25,6 +25,15 @@ void floop_lease_take(struct floop_backing *backing);
  */
 void floop_lease_recall(struct floop_backing *backing, const char *reason);
 
+/*
+ * From direct mode to pin, for one more target: all of the file is mapped and
+ * written, and it becomes a swap file, so that nobody can change it and no lease
+ * is needed. Returns NULL or the sentence for ti->error. May sleep long, in a
+ * task with user memory.
+ */
+const char *floop_lease_pin(struct floop_backing *backing);
+void floop_lease_unpin(struct floop_backing *backing);
+
 /* Gives the lease back for good. May sleep. */
 void floop_lease_close(struct floop_backing *backing);
 

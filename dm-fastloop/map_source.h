@@ -21,7 +21,7 @@ struct floop_raw_extent {
 
 /* What the answers are checked against. */
 struct floop_geometry {
-	u64 file_len;		/* i_size rounded up to a fs block, bytes */
+	u64 file_len;		/* i_size rounded down to a fs block, bytes */
 	u64 disk_len;		/* of s_bdev, bytes */
 	/* bytes that pos, phys, len are multiples of; a power of two, >= 512 */
 	u32 align;

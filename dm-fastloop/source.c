@@ -7,6 +7,8 @@
 #include <linux/fileattr.h>
 #include <linux/fs.h>
 #include <linux/iomap.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
 #include <linux/stat.h>
 #include <linux/swap.h>
 
@@ -17,6 +19,11 @@
  * the worker.
  */
 #define FLOOP_LOOK_AHEAD	1024
+
+static unsigned long floop_max_extents = 8UL << 20;
+module_param_named(max_extents, floop_max_extents, ulong, 0644);
+MODULE_PARM_DESC(max_extents,
+		 "Ranges that are remembered of one file, at about 20 bytes each");
 
 bool floop_has_layouts(struct floop_backing *backing)
 {
@@ -37,25 +44,43 @@ static const struct floop_fs {
 	 * and asks nobody but the holders of layouts.
 	 */
 	bool needs_layouts;
+	bool cannot_punch;	/* though it has a fallocate() */
 } floop_allowed_fs[] = {
 	{ "ext2" }, { "ext3" }, { "ext4" },
 	{ "xfs", .needs_layouts = true },
-	{ "vfat" }, { "msdos" }, { "exfat" },
+	{ "vfat", .cannot_punch = true }, { "msdos", .cannot_punch = true },
+	{ "exfat" },
 };
 
-bool floop_source_allows(struct inode *inode)
+static const struct floop_fs *floop_find_fs(const struct super_block *sb)
 {
-	const struct super_block *sb = inode->i_sb;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(floop_allowed_fs); i++)
 		if (!strcmp(sb->s_type->name, floop_allowed_fs[i].name))
-			return inode->i_mapping->a_ops->bmap &&
-			       (!floop_allowed_fs[i].needs_layouts ||
-				(sb->s_export_op &&
-				 sb->s_export_op->map_blocks));
+			return &floop_allowed_fs[i];
 
-	return false;
+	return NULL;
+}
+
+bool floop_source_allows(struct inode *inode)
+{
+	const struct super_block *sb = inode->i_sb;
+	const struct floop_fs *fs = floop_find_fs(sb);
+
+	/* Zoned disks would want writes in order. */
+	return fs && inode->i_mapping->a_ops->bmap &&
+	       !(sb->s_bdev && bdev_is_zoned(sb->s_bdev)) &&
+	       (!fs->needs_layouts ||
+		(sb->s_export_op && sb->s_export_op->map_blocks));
+}
+
+bool floop_source_can_punch(struct floop_backing *backing)
+{
+	const struct floop_fs *fs = floop_find_fs(backing->sb);
+
+	return backing->writable && backing->file->f_op->fallocate &&
+	       !(fs && fs->cannot_punch);
 }
 
 /* Properties of the file system or the inode that stay for as long as we do. */
@@ -162,8 +187,9 @@ const char *floop_source_prepare(struct floop_backing *backing)
 }
 
 /*
- * A range that is written stays where it is for as long as we have the lease.
- * If the file system says otherwise, it means that it could not say.
+ * A range that is written stays where it is for as long as we have the lease
+ * and do not give it back ourselves, in punch.c. If the file system says
+ * otherwise, it means that it could not say.
  */
 static int floop_publish_around_written(struct floop_backing *backing,
 					const struct floop_range *range)
@@ -195,6 +221,10 @@ int floop_source_publish(struct floop_backing *backing,
 	int error;
 
 	lockdep_assert_held(&backing->fs_lock);
+
+	/* To forget is always safe; what is needed will be learned again. */
+	if (unlikely(backing->map.nr_extents >= READ_ONCE(floop_max_extents)))
+		floop_map_clear(&backing->map);
 
 	error = floop_raw_check(&backing->geo, raw, &range);
 	if (error == -ENODATA)
@@ -234,4 +264,53 @@ void floop_source_look_ahead(struct floop_backing *backing, sector_t sector)
 	floop_map_lookup(&backing->map, sector, &answer);
 	len = min(len, (u64)answer.nr_sectors << SECTOR_SHIFT);
 	floop_source_learn(backing, pos, pos + len);
+}
+
+/* The first byte from @pos on that is not known, or the end of the file. */
+static u64 floop_first_unknown(struct floop_backing *backing, u64 pos)
+{
+	struct floop_answer answer;
+
+	while (pos < backing->geo.file_len) {
+		floop_map_lookup(&backing->map, pos >> SECTOR_SHIFT, &answer);
+		if (answer.kind == FLOOP_UNKNOWN)
+			return pos;
+		pos += (u64)answer.nr_sectors << SECTOR_SHIFT;
+		cond_resched();
+	}
+
+	return backing->geo.file_len;
+}
+
+/*
+ * FIEMAP from the block before, which is known: if it is written, what follows
+ * it lies between two extents. What that leaves is asked for as in the worker.
+ */
+bool floop_source_preload(struct floop_backing *backing, unsigned long budget)
+{
+	unsigned long deadline = jiffies + budget;
+	u64 block = backing->geo.align;
+	u64 pos = 0, next;
+
+	lockdep_assert_held(&backing->fs_lock);
+
+	while (!fatal_signal_pending(current)) {
+		pos = floop_first_unknown(backing, pos);
+		if (pos >= backing->geo.file_len)
+			return true;
+		if (time_after_eq(jiffies, deadline))
+			break;
+		floop_learn_fiemap(backing, pos ? pos - block : 0);
+		next = floop_first_unknown(backing, pos);
+		if (next == pos) {
+			floop_source_look_ahead(backing, pos >> SECTOR_SHIFT);
+			next = floop_first_unknown(backing, pos);
+		}
+		/* Nobody knows what it is. */
+		if (next == pos)
+			next += block;
+		pos = next;
+	}
+
+	return false;
 }

@@ -40,10 +40,11 @@ int floop_source_learn(struct floop_backing *backing, u64 pos, u64 end);
 void floop_source_look_ahead(struct floop_backing *backing, sector_t sector);
 
 /*
- * Learns as much as the budget allows, from the start of the file. In a task
- * with user memory; fs_lock held, direct mode.
+ * Learns what is not known yet, from the start of the file, for @budget jiffies
+ * at most or until a signal would kill the task. Returns true if all is known
+ * then. In a task with user memory; fs_lock held, direct mode.
  */
-void floop_source_preload(struct floop_backing *backing);
+bool floop_source_preload(struct floop_backing *backing, unsigned long budget);
 
 /*
  * Are blocks of the file shared with others? Only asked with no page cached;
@@ -54,9 +55,15 @@ bool floop_source_is_shared(struct floop_backing *backing);
 /* May files of this file system be mapped at all? */
 bool floop_source_allows(struct inode *inode);
 
+/* Can blocks in the middle of the file be given back? May say yes in vain. */
+bool floop_source_can_punch(struct floop_backing *backing);
+
 /* Checks one answer and puts it into the map. fs_lock held; may sleep. */
 int floop_source_publish(struct floop_backing *backing,
 			 const struct floop_raw_extent *raw);
+
+/* Learns from @pos on with one call of FIEMAP. As floop_source_preload(). */
+void floop_learn_fiemap(struct floop_backing *backing, u64 pos);
 
 /* How floop_source_learn() asks; the same contract. */
 int floop_learn_bmap(struct floop_backing *backing, u64 pos, u64 end);

@@ -8,9 +8,7 @@
  *
  * A failed walk can look like a short answer with the LAST flag. So LAST is
  * ignored, and what lies behind the last extent stays unknown; a gap between
- * two extents of one call is a hole, since the walk has passed it. Each call
- * begins at the last extent of the one before, so that every gap lies between
- * two extents of one call.
+ * two extents of one call is a hole, since the walk has passed it.
  */
 #include <linux/fiemap.h>
 #include <linux/fs.h>
@@ -21,10 +19,7 @@
 
 #include "source.h"
 
-/* A table load holds locks of device-mapper: bound what it may take. */
 #define FLOOP_FIEMAP_BATCH	512
-#define FLOOP_FIEMAP_EXTENTS	65536
-#define FLOOP_FIEMAP_JIFFIES	(HZ / 10)
 
 struct floop_fiemap {
 	struct floop_backing *backing;
@@ -61,11 +56,8 @@ static int floop_fiemap_publish(struct floop_fiemap *fm,
 	return floop_source_publish(fm->backing, &raw);
 }
 
-/*
- * One call, from *@start on. Returns the number of extents, or an error, and
- * moves *@start to the last of them.
- */
-static int floop_fiemap_batch(struct floop_fiemap *fm, u64 *start)
+/* One call. Returns 0 or an error. */
+static int floop_fiemap_call(struct floop_fiemap *fm, u64 start)
 {
 	struct floop_backing *backing = fm->backing;
 	struct inode *inode = floop_backing_inode(backing);
@@ -76,8 +68,8 @@ static int floop_fiemap_batch(struct floop_fiemap *fm, u64 *start)
 	unsigned int i;
 	int error;
 
-	error = inode->i_op->fiemap(inode, &info, *start,
-				    backing->geo.file_len - *start);
+	error = inode->i_op->fiemap(inode, &info, start,
+				    backing->geo.file_len - start);
 	if (error)
 		return error;
 	if (copy_from_user(fm->extents, info.fi_extents_start,
@@ -88,49 +80,30 @@ static int floop_fiemap_batch(struct floop_fiemap *fm, u64 *start)
 		error = floop_fiemap_publish(fm, &fm->extents[i], !i);
 		if (error)
 			return error;
-		*start = fm->extents[i].fe_logical;
 	}
 
-	return info.fi_extents_mapped;
+	return 0;
 }
 
-static void floop_fiemap_walk(struct floop_fiemap *fm)
-{
-	unsigned long deadline = jiffies + FLOOP_FIEMAP_JIFFIES;
-	unsigned int budget = FLOOP_FIEMAP_EXTENTS;
-	u64 start = 0;
-	int nr;
-
-	WRITE_ONCE(fm->backing->source, "fiemap");
-	do {
-		nr = floop_fiemap_batch(fm, &start);
-		if (nr == -EUCLEAN)
-			floop_map_clear(&fm->backing->map);
-		if (nr < FLOOP_FIEMAP_BATCH)
-			break;
-		budget -= nr;
-	} while (budget >= FLOOP_FIEMAP_BATCH &&
-		 time_before(jiffies, deadline) &&
-		 !fatal_signal_pending(current));
-}
-
-void floop_source_preload(struct floop_backing *backing)
+void floop_learn_fiemap(struct floop_backing *backing, u64 pos)
 {
 	size_t size = FLOOP_FIEMAP_BATCH * sizeof(struct fiemap_extent);
-	struct floop_fiemap fm = { .backing = backing };
+	struct floop_fiemap fm = { .backing = backing, .known_to = pos };
 
 	lockdep_assert_held(&backing->fs_lock);
 
 	if (!current->mm || !floop_backing_inode(backing)->i_op->fiemap)
 		return;
 
+	WRITE_ONCE(backing->source, "fiemap");
 	fm.extents = kvmalloc(size, GFP_KERNEL);
 	if (!fm.extents)
 		return;
 	fm.area = vm_mmap(NULL, 0, size, PROT_READ | PROT_WRITE,
 			  MAP_ANONYMOUS | MAP_PRIVATE, 0);
 	if (!IS_ERR_VALUE(fm.area)) {
-		floop_fiemap_walk(&fm);
+		if (floop_fiemap_call(&fm, pos) == -EUCLEAN)
+			floop_map_clear(&backing->map);
 		vm_munmap(fm.area, size);
 	}
 	kvfree(fm.extents);

@@ -15,6 +15,7 @@ enum floop_stat {
 	FLOOP_FILLS,		/* first writes, through the file */
 	FLOOP_FILE_READS,	/* through the file system */
 	FLOOP_FILE_WRITES,
+	FLOOP_PUNCHES,		/* calls that give blocks back */
 	FLOOP_FLUSHES,		/* asked of us */
 	FLOOP_SYNCS,		/* fsyncs that flushes and FUA caused */
 	FLOOP_NR_STATS
@@ -40,6 +41,17 @@ floop_stat_read(struct floop_stats __percpu *stats, enum floop_stat stat)
 		sum += READ_ONCE(per_cpu_ptr(stats, cpu)->count[stat]);
 
 	return sum;
+}
+
+/* Not exact while I/O goes on. */
+static inline void floop_stat_reset(struct floop_stats __percpu *stats)
+{
+	enum floop_stat stat;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		for (stat = 0; stat < FLOOP_NR_STATS; stat++)
+			WRITE_ONCE(per_cpu_ptr(stats, cpu)->count[stat], 0);
 }
 
 #endif

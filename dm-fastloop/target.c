@@ -10,6 +10,7 @@
 #include <linux/device-mapper.h>
 #include <linux/dm-ioctl.h>
 #include <linux/module.h>
+#include <linux/namei.h>
 #include <linux/slab.h>
 
 #include "backing.h"
@@ -17,17 +18,62 @@
 #include "compat.h"
 #include "lease.h"
 #include "path_arg.h"
+#include "source.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 #define DM_MSG_PREFIX "fastloop"
 
+/* Jiffies; a message keeps the table from being replaced. */
+#define FLOOP_PRELOAD_MESSAGE	HZ
+
 struct floop_c {
 	struct floop_target target;	/* what the I/O path needs */
+	struct dm_target *ti;
+	struct floop_watcher watcher;
+	struct path path;		/* for the table line */
+	unsigned int sector_size;	/* bytes; 0: the disk's */
+	bool no_discard;
+	bool pin;
 	/*
 	 * The disk under the file system, for limits. Not from
 	 * dm_get_device(): the file system holds the disk already.
 	 */
 	struct dm_dev disk;
 };
+
+/* ---- modes ---- */
+
+static const char *floop_mode_name(enum floop_mode mode)
+{
+	static const char * const names[] = {
+		[FLOOP_MODE_FILE]	= "file",
+		[FLOOP_MODE_DIRECT]	= "direct",
+		[FLOOP_MODE_RECALL]	= "recall",
+		[FLOOP_MODE_PIN]	= "pin",
+	};
+
+	return names[mode];
+}
+
+/* For "dmsetup wait", and for programs that listen to uevents. */
+static void floop_mode_changed(struct floop_watcher *watcher)
+{
+	struct floop_c *fc = container_of(watcher, struct floop_c, watcher);
+	struct gendisk *disk = dm_disk(dm_table_get_md(fc->ti->table));
+	enum floop_mode mode = READ_ONCE(fc->target.backing->mode);
+	const char *reason = READ_ONCE(fc->target.backing->reason);
+	char mode_env[32], reason_env[32];
+	char *env[3] = { mode_env, reason_env };
+
+	snprintf(mode_env, sizeof(mode_env), "FASTLOOP_MODE=%s",
+		 floop_mode_name(mode));
+	snprintf(reason_env, sizeof(reason_env), "FASTLOOP_REASON=%s",
+		 reason && mode == FLOOP_MODE_FILE ? reason : "-");
+	dm_table_event(fc->ti->table);
+	kobject_uevent_env(&disk_to_dev(disk)->kobj, KOBJ_CHANGE, env);
+}
 
 /* ---- construction ---- */
 
@@ -54,25 +100,59 @@ static int floop_parse_offset(struct dm_target *ti, const char *arg,
 	return 0;
 }
 
-static int floop_parse_features(struct dm_target *ti, unsigned int argc,
-				char **argv)
+static int floop_parse_feature(struct dm_target *ti, struct floop_c *fc,
+			       const char *arg)
+{
+	unsigned int size;
+	char dummy;
+
+	if (!strcmp(arg, "no_discard")) {
+		fc->no_discard = true;
+		return 0;
+	}
+	if (!strcmp(arg, "pin")) {
+		fc->pin = true;
+		return 0;
+	}
+	if (sscanf(arg, "sector_size:%u%c", &size, &dummy) == 1) {
+		if (size < SECTOR_SIZE || size > SZ_4K || !is_power_of_2(size)) {
+			ti->error = "Sector size is not 512, 1024, 2048 or 4096";
+			return -EINVAL;
+		}
+		if ((ti->begin | ti->len) & ((size >> SECTOR_SHIFT) - 1)) {
+			ti->error = "Start or length is not a multiple of the sector size";
+			return -EINVAL;
+		}
+		fc->sector_size = size;
+		return 0;
+	}
+
+	ti->error = "Unknown feature: no_discard, pin and sector_size:<bytes> are known";
+	return -EINVAL;
+}
+
+static int floop_parse_features(struct dm_target *ti, struct floop_c *fc,
+				unsigned int argc, char **argv)
 {
 	static const struct dm_arg args[] = {
-		{0, 0, "No features are known to this version"},
+		{0, 3, "Invalid number of features"},
 	};
 	struct dm_arg_set as = { .argc = argc, .argv = argv };
 	unsigned int nr;
+	int ret = 0;
 
 	if (!argc)
 		return 0;
 	if (dm_read_arg_group(args, &as, &nr, &ti->error))
 		return -EINVAL;
-	if (as.argc) {
+	while (nr-- && !ret)
+		ret = floop_parse_feature(ti, fc, dm_shift_arg(&as));
+	if (!ret && as.argc) {
 		ti->error = "Too many arguments after the features";
-		return -EINVAL;
+		ret = -EINVAL;
 	}
 
-	return 0;
+	return ret;
 }
 
 /* What can be checked once the file is open. */
@@ -86,22 +166,85 @@ static int floop_check_file(struct dm_target *ti, struct floop_target *target)
 		ti->error = "Backing file is smaller than offset and length need";
 		return -EINVAL;
 	}
-	if (backing->bdev) {
-		unsigned int block = bdev_logical_block_size(backing->bdev);
 
-		target->file_only = target->start &
-				    ((block >> SECTOR_SHIFT) - 1);
+	return 0;
+}
+
+static void floop_set_disk(struct dm_target *ti, struct floop_c *fc)
+{
+	struct block_device *bdev = fc->target.backing->bdev;
+
+	fc->disk.bdev = bdev;
+	fc->disk.mode = dm_table_get_mode(ti->table);
+	if (bdev) {
+		format_dev_t(fc->disk.name, bdev->bd_dev);
+		fc->target.block_mask =
+			(bdev_logical_block_size(bdev) >> SECTOR_SHIFT) - 1;
+	}
+}
+
+static int floop_get_backing(struct dm_target *ti, struct floop_c *fc,
+			     const char *name)
+{
+	bool writable = dm_table_get_mode(ti->table) & FMODE_WRITE;
+	struct floop_backing *backing;
+	int ret;
+
+	ret = kern_path(name, LOOKUP_FOLLOW, &fc->path);
+	if (ret) {
+		ti->error = "Cannot find the backing file";
+		return ret;
+	}
+	backing = floop_backing_get(&fc->path, writable,
+				    dm_disk(dm_table_get_md(ti->table)),
+				    &ti->error);
+	if (IS_ERR(backing)) {
+		path_put(&fc->path);
+		return PTR_ERR(backing);
+	}
+	fc->target.backing = backing;
+	fc->watcher.changed = floop_mode_changed;
+	floop_backing_watch(backing, &fc->watcher);
+	fc->target.punch = !fc->no_discard && !fc->pin &&
+			   floop_source_can_punch(backing);
+
+	return 0;
+}
+
+static int floop_pin_backing(struct dm_target *ti, struct floop_c *fc)
+{
+	const char *error;
+
+	if (!fc->pin)
+		return 0;
+
+	error = floop_lease_pin(fc->target.backing);
+	if (error) {
+		ti->error = (char *)error;
+		return -EINVAL;
 	}
 
 	return 0;
 }
 
-static void floop_set_limits_source(struct dm_target *ti, struct floop_c *fc)
+static void floop_put_backing(struct floop_c *fc)
 {
-	fc->disk.bdev = fc->target.backing->bdev;
-	fc->disk.mode = dm_table_get_mode(ti->table);
-	if (fc->disk.bdev)
-		format_dev_t(fc->disk.name, fc->disk.bdev->bd_dev);
+	floop_backing_unwatch(fc->target.backing, &fc->watcher);
+	floop_backing_put(fc->target.backing);
+	path_put(&fc->path);
+}
+
+/* What dm core is told about us. */
+static void floop_set_target(struct dm_target *ti, struct floop_c *fc)
+{
+	ti->num_flush_bios = 1;
+	ti->flush_supported = true;
+	ti->num_discard_bios = fc->target.punch;
+	ti->discards_supported = fc->target.punch;
+	ti->num_write_zeroes_bios = 1;
+	ti->accounts_remapped_io = true;
+	ti->per_io_data_size = sizeof(struct floop_bio);
+	ti->private = fc;
 }
 
 /*
@@ -110,8 +253,6 @@ static void floop_set_limits_source(struct dm_target *ti, struct floop_c *fc)
  */
 static int floop_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
-	bool writable = dm_table_get_mode(ti->table) & FMODE_WRITE;
-	struct floop_target *target;
 	struct floop_c *fc;
 	const char *error;
 	int ret;
@@ -131,46 +272,42 @@ static int floop_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "Cannot allocate target context";
 		return -ENOMEM;
 	}
-	target = &fc->target;
+	fc->ti = ti;
 
-	ret = floop_parse_offset(ti, argv[1], &target->start);
+	ret = floop_parse_offset(ti, argv[1], &fc->target.start);
 	if (ret)
 		goto bad;
-	ret = floop_parse_features(ti, argc - 2, argv + 2);
+	ret = floop_parse_features(ti, fc, argc - 2, argv + 2);
 	if (ret)
 		goto bad;
 
-	target->stats = alloc_percpu(struct floop_stats);
-	if (!target->stats) {
+	fc->target.stats = alloc_percpu(struct floop_stats);
+	if (!fc->target.stats) {
 		ti->error = "Cannot allocate counters";
 		ret = -ENOMEM;
 		goto bad;
 	}
 
-	target->backing = floop_backing_get(argv[0], writable,
-					    dm_disk(dm_table_get_md(ti->table)),
-					    &ti->error);
-	if (IS_ERR(target->backing)) {
-		ret = PTR_ERR(target->backing);
+	ret = floop_get_backing(ti, fc, argv[0]);
+	if (ret)
 		goto bad_stats;
-	}
-	ret = floop_check_file(ti, target);
+	ret = floop_check_file(ti, &fc->target);
 	if (ret)
 		goto bad_backing;
 
-	floop_set_limits_source(ti, fc);
-	ti->num_flush_bios = 1;
-	ti->flush_supported = true;
-	ti->accounts_remapped_io = true;
-	ti->per_io_data_size = sizeof(struct floop_bio);
-	ti->private = fc;
+	ret = floop_pin_backing(ti, fc);
+	if (ret)
+		goto bad_backing;
+
+	floop_set_disk(ti, fc);
+	floop_set_target(ti, fc);
 
 	return 0;
 
 bad_backing:
-	floop_backing_put(target->backing);
+	floop_put_backing(fc);
 bad_stats:
-	free_percpu(target->stats);
+	free_percpu(fc->target.stats);
 bad:
 	kfree(fc);
 	return ret;
@@ -180,7 +317,9 @@ static void floop_dtr(struct dm_target *ti)
 {
 	struct floop_c *fc = ti->private;
 
-	floop_backing_put(fc->target.backing);
+	if (fc->pin)
+		floop_lease_unpin(fc->target.backing);
+	floop_put_backing(fc);
 	free_percpu(fc->target.stats);
 	kfree(fc);
 }
@@ -215,20 +354,10 @@ static const char * const floop_stat_names[FLOOP_NR_STATS] = {
 	[FLOOP_FILLS]		= "fills",
 	[FLOOP_FILE_READS]	= "file_reads",
 	[FLOOP_FILE_WRITES]	= "file_writes",
+	[FLOOP_PUNCHES]		= "punches",
 	[FLOOP_FLUSHES]		= "flushes",
 	[FLOOP_SYNCS]		= "syncs",
 };
-
-static const char *floop_mode_name(enum floop_mode mode)
-{
-	static const char * const names[] = {
-		[FLOOP_MODE_FILE]	= "file",
-		[FLOOP_MODE_DIRECT]	= "direct",
-		[FLOOP_MODE_RECALL]	= "recall",
-	};
-
-	return names[mode];
-}
 
 static void floop_status_info(struct floop_target *target, char *result,
 			      unsigned int maxlen)
@@ -242,7 +371,7 @@ static void floop_status_info(struct floop_target *target, char *result,
 
 	spin_lock_irq(&backing->lock);
 	mode = backing->mode;
-	reason = mode == FLOOP_MODE_DIRECT ? NULL : backing->reason;
+	reason = mode < FLOOP_MODE_DIRECT ? backing->reason : NULL;
 	spin_unlock_irq(&backing->lock);
 
 	DMEMIT("%s %s dev:%u:%u ino:%lu source:%s extents:%lu known:%llu holes:%llu",
@@ -258,47 +387,158 @@ static void floop_status_info(struct floop_target *target, char *result,
 	DMEMIT(" recalls:%lu", READ_ONCE(backing->recalls));
 }
 
-/* Prints what floop_ctr() takes. */
-static void floop_status_table(struct floop_target *target, char *result,
-			       unsigned int maxlen)
+static unsigned int floop_status_path(struct floop_c *fc, char *result,
+				      unsigned int maxlen)
 {
-	unsigned long long offset = (u64)target->start << SECTOR_SHIFT;
-	unsigned int sz = 0;
-	char *buf, *path;
+	char *buf = kmalloc(PATH_MAX, GFP_NOIO);
+	char *path = buf ? d_path(&fc->path, buf, PATH_MAX) : NULL;
+	size_t sz;
 
-	buf = kmalloc(PATH_MAX, GFP_NOIO);
-	path = buf ? file_path(target->backing->file, buf, PATH_MAX) : NULL;
 	if (IS_ERR_OR_NULL(path))
 		path = "/path-is-too-long";
-
 	sz = floop_path_encode(result, maxlen, path);
-	if (sz < maxlen)
-		DMEMIT(" %llu", offset);
-	else
-		sz = maxlen;	/* dm asks again with a larger buffer */
 	kfree(buf);
+
+	return min_t(size_t, sz, maxlen);	/* dm asks again with more room */
+}
+
+static void floop_status_features(struct floop_c *fc, unsigned int *psz,
+				  char *result, unsigned int maxlen)
+{
+	unsigned int nr = fc->no_discard + fc->pin + !!fc->sector_size;
+	unsigned int sz = *psz;
+
+	if (nr)
+		DMEMIT(" %u", nr);
+	if (fc->no_discard)
+		DMEMIT(" no_discard");
+	if (fc->pin)
+		DMEMIT(" pin");
+	if (fc->sector_size)
+		DMEMIT(" sector_size:%u", fc->sector_size);
+	*psz = sz;
+}
+
+/* Prints what floop_ctr() takes. */
+static void floop_status_table(struct floop_c *fc, char *result,
+			       unsigned int maxlen)
+{
+	unsigned int sz = floop_status_path(fc, result, maxlen);
+
+	DMEMIT(" %llu", (u64)fc->target.start << SECTOR_SHIFT);
+	floop_status_features(fc, &sz, result, maxlen);
 }
 
 static void floop_status(struct dm_target *ti, status_type_t type,
 			 unsigned int status_flags, char *result,
 			 unsigned int maxlen)
 {
-	struct floop_target *target = ti->private;
+	struct floop_c *fc = ti->private;
 	unsigned int sz = 0;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
-		floop_status_info(target, result, maxlen);
+		floop_status_info(&fc->target, result, maxlen);
 		break;
 	case STATUSTYPE_TABLE:
-		floop_status_table(target, result, maxlen);
+		floop_status_table(fc, result, maxlen);
 		break;
 	case STATUSTYPE_IMA:
 		DMEMIT_TARGET_NAME_VERSION(ti->type);
 		DMEMIT(",offset=%llu;",
-		       (unsigned long long)target->start << SECTOR_SHIFT);
+		       (u64)fc->target.start << SECTOR_SHIFT);
 		break;
 	}
+}
+
+/* ---- messages ---- */
+
+/* Learns for as long as a message may take. The answer: sectors known, of. */
+static int floop_message_preload(struct floop_target *target, char *result,
+				 unsigned int maxlen)
+{
+	struct floop_backing *backing = target->backing;
+	unsigned int noio = floop_fs_lock(backing);
+	unsigned int sz = 0;
+	int ret = -EAGAIN;
+
+	if (floop_backing_is_mapped(backing)) {
+		floop_source_preload(backing, FLOOP_PRELOAD_MESSAGE);
+		DMEMIT("%llu/%llu", (u64)backing->map.known,
+		       backing->geo.file_len >> SECTOR_SHIFT);
+		ret = 1;
+	}
+	floop_fs_unlock(backing, noio);
+
+	return ret;
+}
+
+/* Forgets the map, unless that is pinned. */
+static int floop_message_drop(struct floop_target *target, char *result,
+			      unsigned int maxlen)
+{
+	unsigned int noio = floop_fs_lock(target->backing);
+	int ret = -EBUSY;
+
+	if (!target->backing->pinned) {
+		floop_map_clear(&target->backing->map);
+		ret = 0;
+	}
+	floop_fs_unlock(target->backing, noio);
+
+	return ret;
+}
+
+/* Tries to go to direct mode now; the answer: mode and reason. */
+static int floop_message_recheck(struct floop_target *target, char *result,
+				 unsigned int maxlen)
+{
+	struct floop_backing *backing = target->backing;
+	const char *reason;
+	unsigned int sz = 0;
+
+	floop_lease_take(backing);
+	reason = floop_backing_is_mapped(backing) ? NULL :
+						    READ_ONCE(backing->reason);
+	DMEMIT("%s %s", floop_mode_name(READ_ONCE(backing->mode)),
+	       reason ? reason : "-");
+
+	return 1;
+}
+
+static int floop_message_reset_stats(struct floop_target *target, char *result,
+				     unsigned int maxlen)
+{
+	floop_stat_reset(target->stats);
+
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct floop_target *target, char *result,
+		   unsigned int maxlen);
+} floop_messages[] = {
+	{ "preload", floop_message_preload },
+	{ "drop", floop_message_drop },
+	{ "recheck", floop_message_recheck },
+	{ "reset_stats", floop_message_reset_stats },
+};
+
+/* Returns 0, 1 with an answer in @result, or an error. */
+static int floop_message(struct dm_target *ti, unsigned int argc, char **argv,
+			 char *result, unsigned int maxlen)
+{
+	struct floop_c *fc = ti->private;
+	size_t i;
+
+	for (i = 0; argc == 1 && i < ARRAY_SIZE(floop_messages); i++)
+		if (!strcasecmp(argv[0], floop_messages[i].name))
+			return floop_messages[i].run(&fc->target, result,
+						     maxlen);
+
+	DMWARN("Unknown message: preload, drop, recheck and reset_stats are known");
+	return -EINVAL;
 }
 
 /* ---- limits ---- */
@@ -324,6 +564,35 @@ static int floop_iterate_devices(struct dm_target *ti,
 	return fn(ti, &fc->disk, 0, sectors, data);
 }
 
+static void floop_discard_limits(struct floop_target *target,
+				 struct queue_limits *limits)
+{
+	unsigned int block = i_blocksize(floop_backing_inode(target->backing));
+	unsigned int before = (target->start << SECTOR_SHIFT) & (block - 1);
+
+	limits->max_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
+	limits->max_hw_discard_sectors = limits->max_discard_sectors;
+	limits->discard_granularity = block;
+	/* From the start of the device to the first block of the file. */
+	limits->discard_alignment = before ? block - before : 0;
+	limits->discard_misaligned = 0;
+}
+
+static void floop_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	struct floop_c *fc = ti->private;
+	unsigned int size = fc->sector_size;
+
+	if (size) {
+		limits->logical_block_size = size;
+		limits->physical_block_size =
+			max(limits->physical_block_size, size);
+		limits->io_min = max(limits->io_min, size);
+	}
+	if (fc->target.punch)
+		floop_discard_limits(&fc->target, limits);
+}
+
 static struct target_type floop_type = {
 	.name			= "fastloop",
 	.version		= {0, 1, 0},
@@ -334,27 +603,40 @@ static struct target_type floop_type = {
 	.map			= floop_map,
 	.end_io			= floop_end_io,
 	.status			= floop_status,
+	.message		= floop_message,
 	.iterate_devices	= floop_iterate_devices,
+	.io_hints		= floop_io_hints,
 };
 
 static int __init floop_init(void)
 {
-	int ret = floop_lease_module_init();
+	int ret;
 
+	ret = floop_lease_module_init();
 	if (ret)
 		return ret;
+	ret = floop_backing_module_init();
+	if (ret)
+		goto bad_backing;
 	ret = dm_register_target(&floop_type);
 	if (ret) {
 		DMERR("register failed %d", ret);
-		floop_lease_module_exit();
+		goto bad_register;
 	}
 
+	return 0;
+
+bad_register:
+	floop_backing_module_exit();
+bad_backing:
+	floop_lease_module_exit();
 	return ret;
 }
 
 static void __exit floop_exit(void)
 {
 	dm_unregister_target(&floop_type);
+	floop_backing_module_exit();
 	floop_lease_module_exit();
 }
 

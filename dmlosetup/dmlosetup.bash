@@ -53,7 +53,11 @@ _dmlosetup() {
 		_dmlosetup_reply -W "$(_dmlosetup_tab)" -- "$cur"
 		return
 		;;
-	-o | --offset | --sizelimit | --name | --create | --stat)
+	-b | --sector-size)
+		_dmlosetup_reply -W '512 1024 2048 4096' -- "$cur"
+		return
+		;;
+	-o | --offset | --sizelimit | --loop-ref | --name | --create | --stat)
 		return
 		;;
 	-h | --help | -V | --version)

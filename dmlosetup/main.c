@@ -15,6 +15,7 @@
 #include "map.h"
 #include "options.h"
 #include "output.h"
+#include "partitions.h"
 #include "placeholder.h"
 #include "query.h"
 #include "resize.h"
@@ -43,7 +44,11 @@ static int attach(const struct request *req)
 		.device = req->nr_devices ? req->devices[0] : NULL,
 		.offset = req->offset,
 		.sizelimit = req->sizelimit,
+		.sector_size = req->sector_size,
+		.ref = req->ref,
 		.read_only = req->flags & F_READ_ONLY,
+		.partscan = req->flags & F_PARTSCAN,
+		.nooverlap = req->flags & F_NOOVERLAP,
 		.show = req->flags & F_SHOW,
 	};
 
@@ -86,12 +91,13 @@ static int each_device(const struct request *req, int (*fn)(const char *))
 
 static int do_detach(const struct request *req)
 {
-	return each_device(req, detach_device);
+	return detach_devices(req->devices, req->nr_devices,
+			      req->flags & F_WAIT);
 }
 
-static int do_detach_all(const struct request *req __attribute__((unused)))
+static int do_detach_all(const struct request *req)
 {
-	return detach_all();
+	return detach_all(req->flags & F_WAIT);
 }
 
 static int do_show(const struct request *req)
@@ -158,6 +164,16 @@ static int do_detach_tab(const struct request *req)
 	return boot_detach(req->devices, req->nr_devices);
 }
 
+static int do_set_sector_size(const struct request *req)
+{
+	return resize_sectors_device(req->devices[0], req->sector_size);
+}
+
+static int do_partscan(const struct request *req)
+{
+	return each_device(req, partitions_scan_device);
+}
+
 static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_CREATE]	= do_create,
 	[A_DETACH]	= do_detach,
@@ -172,6 +188,8 @@ static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_STAT]	= do_stat,
 	[A_ATTACH_TAB]	= do_attach_tab,
 	[A_DETACH_TAB]	= do_detach_tab,
+	[A_SET_SECTOR_SIZE] = do_set_sector_size,
+	[A_PARTSCAN]	= do_partscan,
 };
 
 int main(int argc, char **argv)

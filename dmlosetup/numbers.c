@@ -49,11 +49,12 @@ static int take_survey(struct survey *survey)
 
 	if (rc == -EACCES)
 		return sysfs_each_dm(add_sysfs, survey);
+	/* In this order: a placeholder made in between is free, not used. */
+	if (!rc)
+		rc = loopdm_each_name(NAME_PREFIX, NULL, add, &survey->used);
 	if (!rc)
 		rc = loopdm_each_name(NAME_PREFIX, UUID_PREFIX_FREE, add,
 				      &survey->free);
-	if (!rc)
-		rc = loopdm_each_name(NAME_PREFIX, NULL, add, &survey->used);
 	return rc;
 }
 

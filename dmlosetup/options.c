@@ -31,6 +31,7 @@ enum {
 	OPT_STAT,
 	OPT_ATTACH_TAB,
 	OPT_DETACH_TAB,
+	OPT_WAIT,
 };
 
 struct option_info {
@@ -125,6 +126,23 @@ static void set_stat(struct request *req, const struct option_info *info,
 		     strerror(EINVAL));
 }
 
+/* Whether it is a possible one is seen when the object is known. */
+static void set_sector_size(struct request *req,
+			    const struct option_info *info __attribute__((unused)),
+			    const char *arg)
+{
+	uint64_t size = parse_or_exit(arg, "logical block size");
+
+	req->sector_size = size && size < UINT_MAX ? size : UINT_MAX;
+}
+
+static void set_ref(struct request *req,
+		    const struct option_info *info __attribute__((unused)),
+		    const char *arg)
+{
+	req->ref = arg;
+}
+
 static void set_direct_io(struct request *req, const struct option_info *info,
 			  const char *arg)
 {
@@ -154,15 +172,6 @@ static void ignore(struct request *req __attribute__((unused)),
 		   const struct option_info *info __attribute__((unused)),
 		   const char *arg __attribute__((unused)))
 {
-}
-
-/* losetup's, and not done yet: doing something else instead would be worse. */
-static void __attribute__((noreturn))
-refuse(struct request *req __attribute__((unused)),
-       const struct option_info *info,
-       const char *arg __attribute__((unused)))
-{
-	errx(EXIT_FAILURE, "the option --%s is not supported", info->name);
 }
 
 static void print_help(struct request *req, const struct option_info *info,
@@ -210,13 +219,26 @@ static const struct option_info infos[] = {
 	  set_action, A_ATTACH_TAB },
 	{ OPT_DETACH_TAB, "detach-tab", NONE, "detach what /etc/fastlooptab has",
 	  set_action, A_DETACH_TAB },
+	{ 'L', "nooverlap", NONE,
+	  "take the device that is there, refuse part of it",
+	  set_flag, F_NOOVERLAP },
+	{ OPT_WAIT, "wait", NONE, "return when detached devices are gone",
+	  set_flag, F_WAIT },
 	SEPARATOR,
 	{ 'o', "offset", required_argument, " <num>",
 	  "start at offset <num> into file",
 	  set_offset, F_OFFSET },
+	{ 'b', "sector-size", required_argument, " <num>",
+	  "set the logical sector size to <num>",
+	  set_sector_size, 0 },
 	{ OPT_SIZELIMIT, "sizelimit", required_argument, " <num>",
 	  "device is limited to <num> bytes of the file",
 	  set_sizelimit, F_SIZELIMIT },
+	{ 'P', "partscan", NONE, "create devices for the partitions",
+	  set_flag, F_PARTSCAN },
+	{ OPT_LOOP_REF, "loop-ref", required_argument, " <string>",
+	  "loop device reference",
+	  set_ref, 0 },
 	{ OPT_NAME, "name", required_argument, " <name>",
 	  "name of the new device, instead of a number",
 	  set_name, 0 },
@@ -251,11 +273,6 @@ static const struct option_info infos[] = {
 	SEPARATOR,
 	{ 'h', "help", NONE, "display this help", print_help, 0 },
 	{ 'V', "version", NONE, "display version", print_version, 0 },
-
-	{ 'b', "sector-size", required_argument, NULL, NULL, refuse, 0 },
-	{ 'L', "nooverlap", NONE, NULL, refuse, 0 },
-	{ 'P', "partscan", NONE, NULL, refuse, 0 },
-	{ OPT_LOOP_REF, "loop-ref", required_argument, NULL, NULL, refuse, 0 },
 };
 
 /* What does not go together: at most one of each line. */
@@ -406,8 +423,12 @@ static void guess_action(struct request *req, int nr_args)
 		errx(EXIT_FAILURE, "no loop device specified");
 	else if (nr_args > 1)
 		req->action = A_CREATE;
+	else if (req->sector_size)
+		req->action = A_SET_SECTOR_SIZE;
 	else if (req->flags & F_SET_DIO)
 		req->action = A_SET_DIRECT_IO;
+	else if (req->flags & F_PARTSCAN)
+		req->action = A_PARTSCAN;
 	else
 		req->action = A_SHOW_ONE;
 }
@@ -449,6 +470,8 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 	case A_MAP:
 	case A_SHOW_ONE:
 	case A_SET_DIRECT_IO:
+	case A_SET_SECTOR_SIZE:
+	case A_PARTSCAN:
 		if (!req->nr_devices && nr_args)
 			add_device(req, args[nr++]);
 		if (req->nr_devices > 1)
@@ -468,13 +491,19 @@ static void check_context(const struct request *req)
 
 	if (req->flags & F_PREALLOC && !(req->flags & F_CREATE))
 		errx(EXIT_FAILURE, "the option --prealloc needs --create");
+	if (req->flags & F_WAIT && req->action != A_DETACH &&
+	    req->action != A_DETACH_ALL)
+		errx(EXIT_FAILURE, "the option --wait is allowed when devices "
+		     "are detached only");
 	if (req->action == A_CREATE)
 		return;
 	if (req->flags & F_CREATE)
 		errx(EXIT_FAILURE, "the option --create is allowed during loop "
 		     "device setup only");
-	if (req->action != A_SET_DIRECT_IO)
+	if (req->action != A_SET_DIRECT_IO && req->action != A_SET_SECTOR_SIZE)
 		setup |= F_DIO;
+	if (req->action != A_PARTSCAN)
+		setup |= F_PARTSCAN;
 	if (req->flags & setup)
 		errx(EXIT_FAILURE, "the options --{sizelimit,partscan,read-only,"
 		     "show} are allowed during loop device setup only");

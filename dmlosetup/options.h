@@ -25,6 +25,8 @@ enum action {
 	A_STAT,
 	A_ATTACH_TAB,
 	A_DETACH_TAB,
+	A_SET_SECTOR_SIZE,
+	A_PARTSCAN,
 	NR_ACTIONS
 };
 
@@ -42,6 +44,9 @@ enum action {
 #define F_ALL_COLUMNS	0x400
 #define F_CREATE	0x10000
 #define F_PREALLOC	0x20000
+#define F_PARTSCAN	0x800
+#define F_NOOVERLAP	0x1000
+#define F_WAIT		0x2000
 
 struct request {
 	enum action action;
@@ -49,6 +54,8 @@ struct request {
 	uint64_t offset, sizelimit;
 	uint64_t create_size;	/* --create */
 	double seconds;		/* --stat; 0: once */
+	unsigned int sector_size;	/* 0: not given */
+	const char *ref;	/* --loop-ref */
 	const char *file;	/* to attach, or to look for */
 	const char *name;	/* --name */
 	const char *columns;	/* --output */

@@ -61,11 +61,13 @@ skip() {
 	exit 77
 }
 
-# need PROGRAM…, need_fs TYPE, need_module NAME: skip where there is none.
+# need PROGRAM…: fail where there is none; tests/packages installs them all.
+# need_fs TYPE, need_module NAME: skip where the kernel has none.
 need() {
 	local p
 	for p; do
-		command -v "$p" >/dev/null || skip "no $p here"
+		command -v "$p" >/dev/null ||
+			fail "no $p here: which package of tests/packages has it?"
 	done
 }
 

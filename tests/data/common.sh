@@ -126,6 +126,11 @@ random_file() {
 		head -c "$2" >"$1" || [ "${PIPESTATUS[1]}" = 0 ]
 }
 
+# shape FILE: lines "punch|allocate|write OFFSET LENGTH" on standard input.
+shape() {
+	python3 "$TOP/tests/data/shape.py" "$1"
+}
+
 # model_run DEV MODEL [OPTION]…: random I/O, checked; see model_io.c.
 model_run() {
 	local dev=$1 model=$2

@@ -17,6 +17,7 @@ and whatever is left behind. Guest tests with the same options share a guest.
 """
 
 import argparse
+import collections
 import fcntl
 import fnmatch
 import os
@@ -27,6 +28,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from kernel_log import complaints, read
@@ -38,6 +40,9 @@ TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 GRACE = 90
 # And a guest has to boot, which a busy machine makes long.
 BOOT = 400
+# A guest gets tests whose limits add up to about this, so that all jobs end at
+# about the same time.
+GUEST = 2000
 
 
 class Test:
@@ -139,10 +144,16 @@ class Report:
     def __init__(self):
         self.count = {"pass": 0, "fail": 0, "skip": 0}
         self.failed = []
+        self.lock = threading.Lock()
         print("TAP version 13", flush=True)
 
     def add(self, name, result):
         """One line, and for a failure everything that may explain it."""
+        with self.lock:
+            self.add_locked(name, result)
+
+    def add_locked(self, name, result):
+        """The same, one at a time."""
         self.count[result.verdict] += 1
         number = sum(self.count.values())
         head = "not ok" if result.verdict == "fail" else "ok"
@@ -189,10 +200,11 @@ class Report:
 class Runner:
     """Runs tests and files what they leave under the results directory."""
 
-    def __init__(self, report, results):
+    def __init__(self, report, results, guests):
         self.report = report
         self.results = results
-        self.batches = 0
+        self.guests = guests
+        self.number = 0
         self.child = None
 
     def directory(self, kernel, name):
@@ -253,8 +265,8 @@ class Runner:
 
     def batch(self, tests, kernel, suffix):
         """One guest. Returns the tests that it did not get to."""
-        self.batches += 1
-        number = self.batches
+        self.guests.append(tests)
+        number = self.number = len(self.guests)
         log = self.directory(kernel, f"guest-{number}")
         share = tempfile.mkdtemp(prefix="fastloop-batch.")
         with open(os.path.join(share, "tests"), "w", encoding="utf-8") as f:
@@ -310,7 +322,7 @@ class Runner:
                 self.child.wait(BOOT + GRACE)
             except subprocess.TimeoutExpired:
                 self.stop()
-                self.report.add(f"guest-{self.batches}/end{suffix}",
+                self.report.add(f"guest-{self.number}/end{suffix}",
                                 Result("fail", 0, ["the guest does not end"], log))
             return []
         if self.child.returncode == 3:
@@ -393,6 +405,8 @@ def parse_arguments():
                         metavar="DIR", help="another directory of tests")
     parser.add_argument("-o", "--results", metavar="DIR",
                         help="where output is kept (build/test-results)")
+    parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count(),
+                        metavar="N", help="guests at a time (as many as processors)")
     parser.add_argument("-x", "--times", type=int, default=1, metavar="N",
                         help="all time limits N times as long: a busy machine")
     parser.add_argument("pattern", nargs="*",
@@ -417,9 +431,54 @@ def jobs_for(tests, kernels):
         yield kernel, suffix, hosts, guests
 
 
+def split_groups(jobs, ready):
+    """(tests, kernel, suffix) for each guest, those that take longest first."""
+    parts = []
+    for kernel, suffix, _, guests in jobs:
+        for group in guests.values():
+            part = []
+            for test in group if kernel in ready else []:
+                if part and sum(t.timeout for t in part) + test.timeout > GUEST:
+                    parts.append((part, kernel, suffix))
+                    part = []
+                part.append(test)
+            if part:
+                parts.append((part, kernel, suffix))
+    parts.sort(key=lambda p: -sum(t.timeout for t in p[0]))
+    return collections.deque(parts)
+
+
+def run_guests(runners, parts):
+    """All parts, as many at a time as there are runners."""
+    errors = []
+
+    def next_part():
+        try:
+            return parts.popleft()
+        except IndexError:
+            return None
+
+    def work(runner):
+        try:
+            while part := next_part():
+                runner.guest(*part)
+        except Exception as e:  # pylint: disable=broad-except
+            errors.append(e)
+
+    threads = [threading.Thread(target=work, args=(r,), daemon=True) for r in runners]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        while thread.is_alive():
+            thread.join(1)
+    if errors:
+        raise errors[0]
+
+
 def build_all(runner, kernels):
     """Everything that guests need, before there is one. Returns the kernels
     that can be booted with our module."""
+    runner.build("packages", ["tests/packages"])
     runner.build("dmlosetup", ["tests/runner/build-tool"])
     runner.build("programs", ["tests/programs"])
     return [k for k in kernels
@@ -433,8 +492,6 @@ def main():
     kernels = args.kernel or ["debian"]
     tests = [t for t in find_tests(os.path.realpath(args.tests))
              if selected(t, args.pattern)]
-    for t in tests:
-        t.timeout *= args.times
     jobs = list(jobs_for([t for t in tests if not t.off], kernels))
     if args.list:
         for kernel, suffix, hosts, guests in jobs:
@@ -445,30 +502,38 @@ def main():
     for t in tests:
         if t.off and set(t.kernels) & set(kernels):
             report.add(t.name, Result("skip", 0, [t.off]))
-    runner = Runner(report, results_directory(args.results))
+    results = results_directory(args.results)
+    guests = []
+    runners = [Runner(report, results, guests) for _ in range(max(1, args.jobs))]
+    runner = runners[0]
+    parts = collections.deque()
 
     def interrupted(signum, _frame):
-        runner.stop()
+        parts.clear()
+        for r in runners:
+            r.stop()
         sys.exit(128 + signum)
 
     signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
     for kernel, _, hosts, _ in jobs:
         for test in hosts:
+            test.timeout *= args.times
             runner.host(test, kernel, test.name)
     # The harness's own tests need nothing of ours.
     needed = [kernel for kernel, _, _, guests in jobs if guests]
     ready = needed
     if needed and os.path.realpath(args.tests) == os.path.join(TOP, "tests"):
         ready = build_all(runner, needed)
-    for kernel, suffix, _, guests in jobs:
-        for group in guests.values():
-            if kernel in ready:
-                runner.guest(group, kernel, suffix)
-                continue
+    for kernel, suffix, _, groups in jobs:
+        for group in groups.values() if kernel not in ready else []:
             for test in group:
                 report.add(test.name + suffix, Result(
                     "fail", 0, ["what it needs was not built"]))
+    parts.extend(split_groups(jobs, ready))
+    for t in (t for part in parts for t in part[0]):
+        t.timeout *= args.times
+    run_guests(runners, parts)
     return report.end()
 
 

@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# The job of torture-ext4 and torture-xfs: FS is set. TORTURE_ACTIONS says how
+# many; a long run is TORTURE_ACTIONS=10000.
+
+. "$TOP/tests/target/io.sh"
+
+fs=/mnt/fs
+img=$fs/img
+dev=/dev/mapper/dev
+keep=$((32 << 20))
+actions=${TORTURE_ACTIONS:-400}
+
+disk=$(scratch_disk 1)
+poison "$disk"
+mkfs_mount "$FS" "$disk" $fs
+truncate -s $keep $img
+fl_create dev $img
+assert_eq direct "$(status_mode dev)"
+hammer_start io -f 64 rw:$dev cache:$img
+torture -n "$actions" -S 7 -d dev $img $keep
+hammer_alive io || hammer_stop io
+wait_mode dev direct 60
+flowing dev
+hammer_stop io
+dmsetup status dev
+assert_ge "$(status_field dev recalls)" $((actions / 40)) recalls
+fl_remove dev
+hammer_check io cache:$img
+umount $fs
+check_fs "$FS" "$disk"
+mount "$disk" $fs
+hammer_check io cache:$img
+umount $fs
