@@ -7,12 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "backfile.h"
+#include "detach.h"
 #include "devname.h"
 #include "loopdm.h"
+#include "nooverlap.h"
 #include "numbers.h"
+#include "partitions.h"
 #include "placeholder.h"
+#include "resize.h"
 #include "util.h"
 
 static void warn_setup(const char *object, int rc, const char *why)
@@ -25,19 +30,23 @@ static void warn_setup(const char *object, int rc, const char *why)
 		      why ? why : strerror(-rc));
 }
 
-static void make_uuid(const struct attach *req, const struct backfile *file,
-		      char uuid[static UUID_SIZE])
+static int make_uuid(const struct attach *req, const struct backfile *file,
+		     char uuid[static UUID_SIZE])
 {
-	const struct ident id = {
+	struct ident id = {
 		.major = major(file->st.st_dev),
 		.minor = minor(file->st.st_dev),
 		.inode = file->st.st_ino,
 		.offset = req->offset,
 		.sizelimit = req->sizelimit,
+		.flags = req->partscan ? IDENT_PARTSCAN : 0,
 		.random = random_u64(),
 	};
 
-	ident_format(&id, uuid);
+	if (req->ref && strlen(req->ref) >= sizeof(id.ref))
+		return -E2BIG;
+	strcpy(id.ref, req->ref ? req->ref : "");
+	return ident_format(&id, uuid);
 }
 
 /* Under the name that was asked for. */
@@ -93,6 +102,30 @@ static int create(const struct attach *req, char name[static NAME_SIZE],
 	}
 }
 
+/* Takes back a device that was complete, and its partitions. */
+static void undo(const char *name, const char *uuid)
+{
+	struct loopdev dev;
+
+	if (!loopdm_get(name, &dev) && !strcmp(dev.uuid, uuid))
+		detach_loopdev(&dev);
+	loopdev_free(&dev);
+}
+
+static int scan(const char *name)
+{
+	struct loopdev dev;
+	int rc;
+
+	rc = loopdm_get(name, &dev);
+	if (rc)
+		warn_setup(name, rc, NULL);
+	else
+		rc = partitions_scan(&dev);
+	loopdev_free(&dev);
+	return rc ? -1 : 0;
+}
+
 static int create_and_show(const struct attach *req, const char *uuid,
 			   char name[static NAME_SIZE], struct mapping *map)
 {
@@ -102,33 +135,32 @@ static int create_and_show(const struct attach *req, const char *uuid,
 		warn_setup(req->file, rc, loopdm_reason());
 		return -1;
 	}
-	if (signals_pending())
+	if (req->partscan)
+		rc = scan(name);
+	if (!rc && signals_pending())
 		rc = -1;
-	else if (req->show)
+	if (!rc && req->show)
 		rc = devname_print(name);
-	if (rc && loopdm_remove(name, uuid) == -EBUSY)
-		loopdm_remove_at_close(uuid);
+	if (rc)
+		undo(name, uuid);
 	return rc;
 }
 
-static void warn_rest(const struct attach *req, const struct backfile *file)
+/* Returns 0, or -1 after a message. */
+static int check(const struct attach *req, const struct backfile *file,
+		 const char *features, struct mapping *map,
+		 char uuid[static UUID_SIZE])
 {
-	if (backfile_has_rest(file, req->offset, req->sizelimit))
-		warnx("%s: Warning: file does not fit into a 512-byte sector; "
-		      "the end of the file will be ignored.", req->file);
-}
-
-static int attach_opened(const struct attach *req, const struct backfile *file,
-			 char name[static NAME_SIZE])
-{
-	struct mapping map;
-	char uuid[UUID_SIZE];
 	const char *why;
 	int rc;
 
-	why = backfile_map(file, req->offset, req->sizelimit, &map);
+	why = backfile_map(file, req->offset, req->sizelimit, features, map);
 	if (why) {
 		warn_setup(req->file, 0, why);
+		return -1;
+	}
+	if (make_uuid(req, file, uuid)) {
+		warn_setup(req->file, 0, "the loop reference is too long");
 		return -1;
 	}
 	rc = loopdm_check();
@@ -136,12 +168,66 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 		warn_setup(req->file, rc, loopdm_reason());
 		return -1;
 	}
-	make_uuid(req, file, uuid);
+	return 0;
+}
+
+static int attach_new(const struct attach *req, const struct backfile *file,
+		      char name[static NAME_SIZE])
+{
+	char uuid[UUID_SIZE], *features = NULL;
+	struct mapping map;
+	int rc;
+
+	if (req->sector_size)
+		features = features_set(NULL, FEATURE_SECTOR_SIZE,
+					req->sector_size);
+	rc = check(req, file, features, &map, uuid);
+	free(features);
+	if (rc)
+		return rc;
 	signals_hold();
 	rc = create_and_show(req, uuid, name, &map);
 	if (!rc)
-		warn_rest(req, file);
+		backfile_warn_rest(file, req->offset, req->sizelimit, &map);
 	signals_release();
+	return rc;
+}
+
+/* What was asked for anew is done to the old device. */
+static int attach_old(const struct attach *req, const struct loopdev *dev)
+{
+	int rc = 0;
+
+	if (req->sector_size &&
+	    resize_sectors(dev->name, dev, req->sector_size))
+		return -1;
+	signals_hold();
+	if (req->partscan || dev->ident.flags & IDENT_PARTSCAN)
+		rc = partitions_scan(dev);
+	if (!rc && req->show)
+		rc = devname_print(dev->name);
+	signals_release();
+	return rc;
+}
+
+static int attach_opened(const struct attach *req, const struct backfile *file,
+			 char name[static NAME_SIZE])
+{
+	struct loopdev old;
+	int lock, rc;
+
+	if (!req->nooverlap)
+		return attach_new(req, file, name);
+	lock = nooverlap_lock();
+	rc = nooverlap_find(req, file, &old);
+	if (!rc) {
+		rc = attach_new(req, file, name);
+	} else if (rc > 0) {
+		rc = attach_old(req, &old);
+		loopdev_free(&old);
+	}
+	if (lock >= 0)
+		close(lock);
 	return rc;
 }
 
@@ -175,5 +261,7 @@ int attach_file(const struct attach *req)
 	}
 	rc = attach_opened(req, &file, name);
 	backfile_close(&file);
+	if (!rc && req->made)
+		strcpy(req->made, name);
 	return rc;
 }

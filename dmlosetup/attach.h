@@ -13,14 +13,19 @@ struct attach {
 	const char *device;	/* as it was given; NULL: the next free one */
 	uint64_t offset;
 	uint64_t sizelimit;
+	unsigned int sector_size;	/* 0: as the disk has it */
+	const char *ref;	/* --loop-ref; NULL: none */
 	bool read_only;
+	bool partscan;
+	bool nooverlap;
 	bool show;		/* print the name of the device */
+	char *made;		/* NAME_SIZE bytes for its name, or NULL */
 };
 
 /*
  * All or nothing: if this fails, if a signal comes before the end or if the
- * name cannot be printed, there is no device. Prints its own messages; returns
- * 0 or -1.
+ * name cannot be printed, there is no device, nor a partition of it. Prints its
+ * own messages; returns 0 or -1.
  */
 int attach_file(const struct attach *req);
 

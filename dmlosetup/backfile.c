@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "backfile.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -8,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "sysfs.h"
 
 static int read_blockdev(struct backfile *file, const char *self)
 {
@@ -88,11 +91,9 @@ static uint64_t visible(const struct backfile *file, uint64_t offset,
 	return sizelimit && sizelimit < rest ? sizelimit : rest;
 }
 
-const char *backfile_map(const struct backfile *file, uint64_t offset,
-			 uint64_t sizelimit, struct mapping *map)
+static const char *check_range(const struct backfile *file, uint64_t offset,
+			       uint64_t sizelimit)
 {
-	const struct stat *st = &file->st;
-
 	if (offset % SECTOR_SIZE)
 		return "the offset is not a multiple of 512";
 	if (sizelimit && sizelimit < SECTOR_SIZE)
@@ -101,25 +102,70 @@ const char *backfile_map(const struct backfile *file, uint64_t offset,
 		return "the file is empty";
 	if (offset >= file->size)
 		return "the offset is at or behind the end of the file";
-
-	map->sectors = visible(file, offset, sizelimit) / SECTOR_SIZE;
-	if (!map->sectors)
+	if (visible(file, offset, sizelimit) < SECTOR_SIZE)
 		return offset ? "less than 512 bytes follow the offset" :
 				"the file is smaller than 512 bytes";
-	map->read_only = file->read_only;
-	if (S_ISBLK(st->st_mode)) {
-		map->target = TARGET_LINEAR;
-		table_format_linear(major(st->st_rdev), minor(st->st_rdev),
-				    offset, map->params);
-	} else {
-		map->target = TARGET_FASTLOOP;
-		table_format_fastloop(file->fd, offset, map->params);
-	}
 	return NULL;
 }
 
-bool backfile_has_rest(const struct backfile *file, uint64_t offset,
-		       uint64_t sizelimit)
+static bool is_sector_size(unsigned int size)
 {
-	return visible(file, offset, sizelimit) % SECTOR_SIZE;
+	return size >= SECTOR_SIZE && size <= MAX_SECTOR_SIZE &&
+		!(size & (size - 1));
+}
+
+static void map_blockdev(const struct backfile *file, uint64_t offset,
+			 struct mapping *map)
+{
+	dev_t disk = file->st.st_rdev;
+
+	map->target = TARGET_LINEAR;
+	map->sector_size = sysfs_logical_block_size(disk);
+	table_format_linear(major(disk), minor(disk), offset, map->params);
+}
+
+static bool map_file(const struct backfile *file, uint64_t offset,
+		     const char *features, struct mapping *map)
+{
+	map->target = TARGET_FASTLOOP;
+	map->sector_size = features_get(features, FEATURE_SECTOR_SIZE);
+	if (!map->sector_size)
+		map->sector_size = sysfs_logical_block_size(file->st.st_dev);
+	return table_format_fastloop(file->fd, offset, features, map->params);
+}
+
+const char *backfile_map(const struct backfile *file, uint64_t offset,
+			 uint64_t sizelimit, const char *features,
+			 struct mapping *map)
+{
+	unsigned int wanted = features_get(features, FEATURE_SECTOR_SIZE);
+	const char *why = check_range(file, offset, sizelimit);
+
+	if (why)
+		return why;
+	if (wanted && !is_sector_size(wanted))
+		return "a sector has 512, 1024, 2048 or 4096 bytes";
+	if (S_ISBLK(file->st.st_mode))
+		map_blockdev(file, offset, map);
+	else if (!map_file(file, offset, features, map))
+		return "its table line has too many features";
+	/* A file system without a disk knows no sectors. */
+	if (map->sector_size < SECTOR_SIZE)
+		map->sector_size = SECTOR_SIZE;
+	if (wanted && wanted != map->sector_size)
+		return "a block device keeps the size of its sectors";
+
+	map->read_only = file->read_only;
+	map->sectors = visible(file, offset, sizelimit) / map->sector_size *
+		       (map->sector_size / SECTOR_SIZE);
+	return map->sectors ? NULL : "there is less than one sector of it";
+}
+
+void backfile_warn_rest(const struct backfile *file, uint64_t offset,
+			uint64_t sizelimit, const struct mapping *map)
+{
+	if (visible(file, offset, sizelimit) % map->sector_size)
+		warnx("%s: Warning: file does not fit into a %u-byte sector; "
+		      "the end of the file will be ignored.", file->path,
+		      map->sector_size);
 }

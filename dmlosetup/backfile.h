@@ -32,13 +32,16 @@ void backfile_close(struct backfile *file);
 
 /*
  * Fills @map with the table of @file from @offset on, @sizelimit bytes at most
- * (0: to the end). Returns NULL, or the sentence why that cannot be.
+ * (0: to the end), with these features (NULL: none). A device has whole sectors
+ * only, of the size that its disk or the features say. Returns NULL, or the
+ * sentence why that cannot be.
  */
 const char *backfile_map(const struct backfile *file, uint64_t offset,
-			 uint64_t sizelimit, struct mapping *map);
+			 uint64_t sizelimit, const char *features,
+			 struct mapping *map);
 
-/* True if a part of a sector at the end is left out. */
-bool backfile_has_rest(const struct backfile *file, uint64_t offset,
-		       uint64_t sizelimit);
+/* Tells the user if @map leaves out a part of a sector at the end. */
+void backfile_warn_rest(const struct backfile *file, uint64_t offset,
+			uint64_t sizelimit, const struct mapping *map);
 
 #endif

@@ -4,6 +4,7 @@
 #include <err.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -18,6 +19,9 @@
  */
 #define PEEK_TRIES	20
 #define PEEK_DELAY_MS	25
+
+/* Between two looks whether a device is gone. */
+#define GONE_DELAY_MS	50
 
 static bool is_mounted(dev_t devno)
 {
@@ -59,11 +63,11 @@ static int remove_partition(const struct sysfs_dm *holder, void *data)
 	return 0;
 }
 
-static int detach(struct loopdev *dev)
+int detach_loopdev(const struct loopdev *dev)
 {
 	int rc;
 
-	sysfs_each_holder(dev->devno, remove_partition, dev);
+	sysfs_each_holder(dev->devno, remove_partition, (void *)dev);
 	signals_hold();
 	rc = remove_lazily(dev->name, dev->uuid, dev->devno);
 	signals_release();
@@ -76,24 +80,57 @@ static int warn_detach(const char *device, int rc)
 	return -1;
 }
 
-int detach_device(const char *device)
+/* Leaves in @dev what it was, if it was one. */
+static int detach_one(const char *device, struct loopdev *dev)
 {
 	char name[NAME_SIZE];
-	struct loopdev dev;
 	int rc;
 
-	rc = devname_get(device, name, &dev);
+	rc = devname_get(device, name, dev);
 	if (rc == -ENODEV) {
 		warnx("%s: failed to use device: %s", device, strerror(-rc));
 		return -1;
 	}
 	if (!rc)
-		rc = uuid_is_free(dev.uuid) ? -ENXIO : detach(&dev);
-	loopdev_free(&dev);
+		rc = uuid_is_free(dev->uuid) ? -ENXIO : detach_loopdev(dev);
 	return rc ? warn_detach(device, rc) : 0;
 }
 
-int detach_all(void)
+int detach_device(const char *device)
+{
+	return detach_devices(&device, 1, false);
+}
+
+static void wait_until_gone(const struct loopdev *dev)
+{
+	while (sysfs_is_dm(dev->devno, dev->uuid))
+		sleep_ms(GONE_DELAY_MS);
+	loopdm_wait_for_node(dev->name);
+}
+
+int detach_devices(const char *const *devices, size_t nr, bool wait)
+{
+	struct loopdev *devs = xrealloc(NULL, nr * sizeof(*devs));
+	size_t i, detached = 0;
+	int res = 0;
+
+	for (i = 0; i < nr; i++) {
+		struct loopdev *dev = &devs[detached];
+
+		if (detach_one(devices[i], dev))
+			res = -1;
+		else
+			detached++;
+		loopdev_free(dev);
+	}
+	/* Only now: one may be in use by the next. */
+	for (i = 0; wait && i < detached; i++)
+		wait_until_gone(&devs[i]);
+	free(devs);
+	return res;
+}
+
+int detach_all(bool wait)
 {
 	char path[DEVNAME_SIZE];
 	struct loopdev *devs;
@@ -106,13 +143,15 @@ int detach_all(void)
 		res = -1;
 	}
 	for (i = 0; i < nr; i++) {
-		rc = detach(&devs[i]);
+		rc = detach_loopdev(&devs[i]);
 		/* -ENXIO: somebody else was faster. */
 		if (rc && rc != -ENXIO) {
 			devname_path(devs[i].name, path);
 			res = warn_detach(path, rc);
 		}
 	}
+	for (i = 0; wait && !res && i < nr; i++)
+		wait_until_gone(&devs[i]);
 	loopdm_list_free(devs, nr);
 	return res;
 }

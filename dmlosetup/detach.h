@@ -2,10 +2,12 @@
 /*
  * detach: devices go away, now or when their last user is done.
  *
- * These print their own messages and return 0 or -1.
+ * These print their own messages and return 0 or -1, but for the last.
  */
 #ifndef DMLOSETUP_DETACH_H
 #define DMLOSETUP_DETACH_H
+
+#include "loopdm.h"
 
 /*
  * Detaches the device and the partition mappings on it. A device in use is no
@@ -13,7 +15,16 @@
  */
 int detach_device(const char *device);
 
-/* All of them, placeholders too. */
-int detach_all(void);
+/*
+ * All of these devices, even if some fail; with @wait, it returns after they are
+ * gone, whoever uses them.
+ */
+int detach_devices(const char *const *devices, size_t nr, bool wait);
+
+/* All that there are, placeholders too. */
+int detach_all(bool wait);
+
+/* Returns 0 or -errno. */
+int detach_loopdev(const struct loopdev *dev);
 
 #endif

@@ -16,6 +16,10 @@ _dmlosetup_columns() {
 		sed -n '/^Available output columns/,/^$/s/^ *\([A-Z][A-Z:-]*\)  .*/\1/p'
 }
 
+_dmlosetup_tab() {
+	sed -n 's/^[ \t]*\([^# \t][^ \t]*\)[ \t].*/\1/p' "${FASTLOOPTAB:-/etc/fastlooptab}" 2>/dev/null
+}
+
 _dmlosetup_reply() {
 	local line
 	COMPREPLY=()
@@ -36,7 +40,7 @@ _dmlosetup() {
 	prev=${COMP_WORDS[COMP_CWORD - 1]}
 
 	case $prev in
-	-d | --detach | -c | --set-capacity | --remove)
+	-d | --detach | -c | --set-capacity | --remove | --map)
 		_dmlosetup_reply -W "$(_dmlosetup_devices "$1")" -- "$cur"
 		return
 		;;
@@ -45,7 +49,15 @@ _dmlosetup() {
 		_dmlosetup_complete_columns "$1" "$cur"
 		return
 		;;
-	-o | --offset | --sizelimit | --name)
+	--attach-tab | --detach-tab)
+		_dmlosetup_reply -W "$(_dmlosetup_tab)" -- "$cur"
+		return
+		;;
+	-b | --sector-size)
+		_dmlosetup_reply -W '512 1024 2048 4096' -- "$cur"
+		return
+		;;
+	-o | --offset | --sizelimit | --loop-ref | --name | --create | --stat)
 		return
 		;;
 	-h | --help | -V | --version)

@@ -20,6 +20,10 @@
 /* What a placeholder's inactive table maps; nobody ever sees it. */
 #define FREE_TARGET	"error"
 
+/* For udev to take a link away. */
+#define NODE_TRIES	40
+#define NODE_DELAY_MS	50
+
 static char reason[256];
 static bool debug;
 
@@ -164,6 +168,7 @@ static void fill_from_table(struct loopdev *dev, struct dm_task *dmt)
 		return;
 	dev->offset = line.offset;
 	dev->path = line.path;
+	dev->features = line.features;
 	if (!dev->path)
 		dev->path = sysfs_node(makedev(line.major, line.minor));
 }
@@ -210,10 +215,33 @@ int loopdm_get(const char *name, struct loopdev *dev)
 	return rc;
 }
 
+int loopdm_status(const char *uuid, char **status)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_STATUS, NULL, uuid);
+	char *target = NULL, *params = NULL;
+	uint64_t start, length;
+	int rc;
+
+	if (!dmt)
+		return control_error();
+	dm_task_no_open_count(dmt);
+	dm_task_no_flush(dmt);
+	rc = run(dmt);
+	if (!rc) {
+		dm_get_next_target(dmt, NULL, &start, &length, &target,
+				   &params);
+		*status = xstrdup(params ? params : "");
+	}
+	dm_task_destroy(dmt);
+	return rc;
+}
+
 void loopdev_free(struct loopdev *dev)
 {
 	free(dev->path);
+	free(dev->features);
 	dev->path = NULL;
+	dev->features = NULL;
 }
 
 int loopdm_each_name(const char *name_prefix, const char *uuid_prefix,
@@ -355,6 +383,29 @@ int loopdm_remove_at_close(const char *uuid)
 	return remove_by_uuid(uuid, true);
 }
 
+int loopdm_keep_at_close(const char *uuid)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_TARGET_MSG, NULL, uuid);
+
+	if (dmt && !dm_task_set_message(dmt, "@cancel_deferred_remove")) {
+		dm_task_destroy(dmt);
+		return -ENOMEM;
+	}
+	return run_once(dmt);
+}
+
+void loopdm_wait_for_node(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int tries;
+
+	snprintf(path, sizeof(path), "%s/%s", dm_dir(), name);
+	for (tries = 0; tries < NODE_TRIES && !lstat(path, &st); tries++)
+		sleep_ms(NODE_DELAY_MS);
+	sync_node(name, 0);
+}
+
 static int create_empty(const char *name, const char *uuid, dev_t *devno)
 {
 	struct dm_task *dmt = new_task(DM_DEVICE_CREATE, name, uuid);
@@ -470,7 +521,7 @@ static int rename_free(const char *from, const char *to)
  */
 int loopdm_create_free(const char *name)
 {
-	const struct mapping map = { FREE_TARGET, "", 1, false };
+	const struct mapping map = { .target = FREE_TARGET, .sectors = 1 };
 	uint64_t random = random_u64();
 	char uuid[UUID_SIZE];
 	dev_t devno;
@@ -491,6 +542,24 @@ int loopdm_create_free(const char *name)
 	}
 	sync_node(name, devno);
 	return 0;
+}
+
+bool loopdm_maps(const char *uuid, const struct mapping *map)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_TABLE, NULL, uuid);
+	char *target = NULL, *params = NULL;
+	uint64_t start, sectors = 0;
+	bool same;
+
+	if (!dmt)
+		return false;
+	if (!run(dmt))
+		dm_get_next_target(dmt, NULL, &start, &sectors, &target,
+				   &params);
+	same = target && params && sectors == map->sectors &&
+		!strcmp(target, map->target) && !strcmp(params, map->params);
+	dm_task_destroy(dmt);
+	return same;
 }
 
 int loopdm_reload(const struct loopdev *dev, const struct mapping *map)

@@ -32,6 +32,7 @@ struct loopdev {
 	uint64_t offset;	/* bytes in the backing file */
 	uint64_t sectors;	/* size of the device; 0: unknown */
 	char *path;		/* of the backing file; NULL: not ours to know */
+	char *features;		/* of the table; NULL: none, or unknown */
 	char target[16];	/* of the table; "" if unknown */
 };
 
@@ -39,6 +40,7 @@ struct mapping {
 	const char *target;
 	char params[PARAMS_SIZE];
 	uint64_t sectors;
+	unsigned int sector_size;	/* bytes; sectors is made of whole ones */
 	bool read_only;
 };
 
@@ -54,6 +56,9 @@ const char *loopdm_reason(void);
 /* -ENXIO: no such device. -ENODEV: there is one, and it is not ours. */
 int loopdm_get(const char *name, struct loopdev *dev);
 void loopdev_free(struct loopdev *dev);
+
+/* What the target says of itself; *@status is to be freed. */
+int loopdm_status(const char *uuid, char **status);
 
 /*
  * All fastloop devices, placeholders and unfinished ones too, sorted by name.
@@ -79,13 +84,20 @@ int loopdm_create(const char *name, const char *uuid,
 /* The same for a placeholder: a node of size 0, to be claimed later. */
 int loopdm_create_free(const char *name);
 
+/* True if the live table of the device with this UUID is just that. */
+bool loopdm_maps(const char *uuid, const struct mapping *map);
+
 /* Replaces the table, in one step for those who use the device. */
 int loopdm_reload(const struct loopdev *dev, const struct mapping *map);
 
 /* -EBUSY: it is in use. -ENXIO: no such device. */
 int loopdm_remove(const char *name, const char *uuid);
 
-/* Removes it as soon as it is not in use any more. */
+/* Removes it as soon as it is not in use any more, and takes that back. */
 int loopdm_remove_at_close(const char *uuid);
+int loopdm_keep_at_close(const char *uuid);
+
+/* Nobody waits for udev when a device is removed at its last close. This does. */
+void loopdm_wait_for_node(const char *name);
 
 #endif

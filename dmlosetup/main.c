@@ -8,13 +8,19 @@
 #include <stdlib.h>
 
 #include "attach.h"
+#include "boot.h"
+#include "create.h"
 #include "detach.h"
 #include "loopdm.h"
+#include "map.h"
 #include "options.h"
 #include "output.h"
+#include "partitions.h"
 #include "placeholder.h"
 #include "query.h"
 #include "resize.h"
+#include "stat.h"
+#include "util.h"
 
 static int make_output(const struct request *req, struct output *out)
 {
@@ -31,18 +37,45 @@ static int make_output(const struct request *req, struct output *out)
 	return req->columns ? output_parse_columns(out, req->columns) : 0;
 }
 
-static int do_create(const struct request *req)
+static int attach(const struct request *req)
 {
-	const struct attach attach = {
+	const struct attach setup = {
 		.file = req->file,
 		.device = req->nr_devices ? req->devices[0] : NULL,
 		.offset = req->offset,
 		.sizelimit = req->sizelimit,
+		.sector_size = req->sector_size,
+		.ref = req->ref,
 		.read_only = req->flags & F_READ_ONLY,
+		.partscan = req->flags & F_PARTSCAN,
+		.nooverlap = req->flags & F_NOOVERLAP,
 		.show = req->flags & F_SHOW,
 	};
 
-	return attach_file(&attach);
+	return attach_file(&setup);
+}
+
+/* With --create there is a file only if there is a device. */
+static int do_create(const struct request *req)
+{
+	struct new_file file = {
+		.path = req->file,
+		.size = req->create_size,
+		.prealloc = req->flags & F_PREALLOC,
+	};
+	int rc;
+
+	if (!(req->flags & F_CREATE))
+		return attach(req);
+	signals_hold();
+	rc = create_file(&file);
+	if (!rc) {
+		rc = attach(req);
+		if (rc)
+			create_undo(&file);
+	}
+	signals_release();
+	return rc;
 }
 
 /* All of them, even if some fail. */
@@ -58,12 +91,13 @@ static int each_device(const struct request *req, int (*fn)(const char *))
 
 static int do_detach(const struct request *req)
 {
-	return each_device(req, detach_device);
+	return detach_devices(req->devices, req->nr_devices,
+			      req->flags & F_WAIT);
 }
 
-static int do_detach_all(const struct request *req __attribute__((unused)))
+static int do_detach_all(const struct request *req)
 {
-	return detach_all();
+	return detach_all(req->flags & F_WAIT);
 }
 
 static int do_show(const struct request *req)
@@ -110,6 +144,36 @@ static int do_remove(const struct request *req)
 	return each_device(req, placeholder_drop);
 }
 
+static int do_map(const struct request *req)
+{
+	return map_show(req->devices[0], req->flags & F_JSON);
+}
+
+static int do_stat(const struct request *req)
+{
+	return stat_show(req->seconds, req->flags & F_JSON);
+}
+
+static int do_attach_tab(const struct request *req)
+{
+	return boot_attach(req->devices, req->nr_devices);
+}
+
+static int do_detach_tab(const struct request *req)
+{
+	return boot_detach(req->devices, req->nr_devices);
+}
+
+static int do_set_sector_size(const struct request *req)
+{
+	return resize_sectors_device(req->devices[0], req->sector_size);
+}
+
+static int do_partscan(const struct request *req)
+{
+	return each_device(req, partitions_scan_device);
+}
+
 static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_CREATE]	= do_create,
 	[A_DETACH]	= do_detach,
@@ -120,6 +184,12 @@ static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_SET_CAPACITY] = do_set_capacity,
 	[A_SET_DIRECT_IO] = do_set_direct_io,
 	[A_REMOVE]	= do_remove,
+	[A_MAP]		= do_map,
+	[A_STAT]	= do_stat,
+	[A_ATTACH_TAB]	= do_attach_tab,
+	[A_DETACH_TAB]	= do_detach_tab,
+	[A_SET_SECTOR_SIZE] = do_set_sector_size,
+	[A_PARTSCAN]	= do_partscan,
 };
 
 int main(int argc, char **argv)
@@ -128,6 +198,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	setlocale(LC_ALL, "");
+	/* A fraction has a point, in JSON and wherever scripts read it. */
+	setlocale(LC_NUMERIC, "C");
 	/* A message is one write: many of us may share a log. */
 	setvbuf(stderr, NULL, _IOLBF, BUFSIZ);
 	options_parse(&req, argc, argv);

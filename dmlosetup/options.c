@@ -25,6 +25,13 @@ enum {
 	OPT_NAME,
 	OPT_REMOVE,
 	OPT_LOOP_REF,
+	OPT_CREATE,
+	OPT_PREALLOC,
+	OPT_MAP,
+	OPT_STAT,
+	OPT_ATTACH_TAB,
+	OPT_DETACH_TAB,
+	OPT_WAIT,
 };
 
 struct option_info {
@@ -97,6 +104,45 @@ static void set_sizelimit(struct request *req, const struct option_info *info,
 	req->flags |= info->value;
 }
 
+static void set_create(struct request *req, const struct option_info *info,
+		       const char *arg)
+{
+	req->create_size = parse_or_exit(arg, "size");
+	req->flags |= info->value;
+}
+
+static void set_stat(struct request *req, const struct option_info *info,
+		     const char *arg)
+{
+	char *end;
+
+	req->action = info->value;
+	if (!arg)
+		return;
+	req->seconds = strtod(arg, &end);
+	if (end == arg || *end || !(req->seconds >= 0.01) ||
+	    req->seconds > 86400)
+		errx(EXIT_FAILURE, "failed to parse seconds: '%s': %s", arg,
+		     strerror(EINVAL));
+}
+
+/* Whether it is a possible one is seen when the object is known. */
+static void set_sector_size(struct request *req,
+			    const struct option_info *info __attribute__((unused)),
+			    const char *arg)
+{
+	uint64_t size = parse_or_exit(arg, "logical block size");
+
+	req->sector_size = size && size < UINT_MAX ? size : UINT_MAX;
+}
+
+static void set_ref(struct request *req,
+		    const struct option_info *info __attribute__((unused)),
+		    const char *arg)
+{
+	req->ref = arg;
+}
+
 static void set_direct_io(struct request *req, const struct option_info *info,
 			  const char *arg)
 {
@@ -126,15 +172,6 @@ static void ignore(struct request *req __attribute__((unused)),
 		   const struct option_info *info __attribute__((unused)),
 		   const char *arg __attribute__((unused)))
 {
-}
-
-/* losetup's, and not done yet: doing something else instead would be worse. */
-static void __attribute__((noreturn))
-refuse(struct request *req __attribute__((unused)),
-       const struct option_info *info,
-       const char *arg __attribute__((unused)))
-{
-	errx(EXIT_FAILURE, "the option --%s is not supported", info->name);
 }
 
 static void print_help(struct request *req, const struct option_info *info,
@@ -172,16 +209,44 @@ static const struct option_info infos[] = {
 	{ OPT_REMOVE, "remove", optional_argument, " <loopdev>...",
 	  "drop devices that --find made and nobody uses",
 	  set_device_action, A_REMOVE },
+	{ OPT_MAP, "map", optional_argument, " <loopdev>",
+	  "draw where the device's file lies (or --json)",
+	  set_device_action, A_MAP },
+	{ OPT_STAT, "stat", optional_argument, " [<seconds>]",
+	  "modes and counters, or rates (or --json)",
+	  set_stat, A_STAT },
+	{ OPT_ATTACH_TAB, "attach-tab", NONE, "attach what /etc/fastlooptab has",
+	  set_action, A_ATTACH_TAB },
+	{ OPT_DETACH_TAB, "detach-tab", NONE, "detach what /etc/fastlooptab has",
+	  set_action, A_DETACH_TAB },
+	{ 'L', "nooverlap", NONE,
+	  "take the device that is there, refuse part of it",
+	  set_flag, F_NOOVERLAP },
+	{ OPT_WAIT, "wait", NONE, "return when detached devices are gone",
+	  set_flag, F_WAIT },
 	SEPARATOR,
 	{ 'o', "offset", required_argument, " <num>",
 	  "start at offset <num> into file",
 	  set_offset, F_OFFSET },
+	{ 'b', "sector-size", required_argument, " <num>",
+	  "set the logical sector size to <num>",
+	  set_sector_size, 0 },
 	{ OPT_SIZELIMIT, "sizelimit", required_argument, " <num>",
 	  "device is limited to <num> bytes of the file",
 	  set_sizelimit, F_SIZELIMIT },
+	{ 'P', "partscan", NONE, "create devices for the partitions",
+	  set_flag, F_PARTSCAN },
+	{ OPT_LOOP_REF, "loop-ref", required_argument, " <string>",
+	  "loop device reference",
+	  set_ref, 0 },
 	{ OPT_NAME, "name", required_argument, " <name>",
 	  "name of the new device, instead of a number",
 	  set_name, 0 },
+	{ OPT_CREATE, "create", required_argument, " <size>",
+	  "make the file first; it must not exist",
+	  set_create, F_CREATE },
+	{ OPT_PREALLOC, "prealloc", NONE, "with --create: allocate its blocks",
+	  set_flag, F_PREALLOC },
 	{ 'r', "read-only", NONE, "set up a read-only loop device",
 	  set_flag, F_READ_ONLY },
 	{ OPT_DIO, "direct-io", optional_argument, "[=<on|off>]",
@@ -208,21 +273,22 @@ static const struct option_info infos[] = {
 	SEPARATOR,
 	{ 'h', "help", NONE, "display this help", print_help, 0 },
 	{ 'V', "version", NONE, "display version", print_version, 0 },
-
-	{ 'b', "sector-size", required_argument, NULL, NULL, refuse, 0 },
-	{ 'L', "nooverlap", NONE, NULL, refuse, 0 },
-	{ 'P', "partscan", NONE, NULL, refuse, 0 },
-	{ OPT_LOOP_REF, "loop-ref", required_argument, NULL, NULL, refuse, 0 },
 };
 
 /* What does not go together: at most one of each line. */
-static const int exclusive[][8] = {
+static const int exclusive[][12] = {
 	{ 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ 'D', 'c', 'd', 'f', 'l' },
 	{ 'D', 'c', 'd', 'f', 'O' },
 	{ 'J', OPT_RAW },
 	{ OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ OPT_REMOVE, 'l' },
+	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, OPT_REMOVE,
+	  'D', 'a', 'c', 'd', 'f', 'j' },
+	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'l' },
+	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'O' },
+	{ OPT_ATTACH_TAB, OPT_DETACH_TAB, 'J' },
+	{ OPT_MAP, OPT_STAT, OPT_RAW },
 };
 
 static const struct option_info *find_info(int key)
@@ -357,8 +423,12 @@ static void guess_action(struct request *req, int nr_args)
 		errx(EXIT_FAILURE, "no loop device specified");
 	else if (nr_args > 1)
 		req->action = A_CREATE;
+	else if (req->sector_size)
+		req->action = A_SET_SECTOR_SIZE;
 	else if (req->flags & F_SET_DIO)
 		req->action = A_SET_DIRECT_IO;
+	else if (req->flags & F_PARTSCAN)
+		req->action = A_PARTSCAN;
 	else
 		req->action = A_SHOW_ONE;
 }
@@ -387,9 +457,21 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 			add_device(req, args[i]);
 		nr = nr_args;
 		break;
+	case A_ATTACH_TAB:
+	case A_DETACH_TAB:
+		for (; nr < nr_args; nr++)
+			add_device(req, args[nr]);
+		return nr;
+	case A_STAT:
+		if (nr_args && !req->seconds)
+			set_stat(req, find_info(OPT_STAT), args[nr++]);
+		return nr;
 	case A_SET_CAPACITY:
+	case A_MAP:
 	case A_SHOW_ONE:
 	case A_SET_DIRECT_IO:
+	case A_SET_SECTOR_SIZE:
+	case A_PARTSCAN:
 		if (!req->nr_devices && nr_args)
 			add_device(req, args[nr++]);
 		if (req->nr_devices > 1)
@@ -407,10 +489,21 @@ static void check_context(const struct request *req)
 {
 	unsigned int setup = F_SIZELIMIT | F_READ_ONLY | F_SHOW;
 
+	if (req->flags & F_PREALLOC && !(req->flags & F_CREATE))
+		errx(EXIT_FAILURE, "the option --prealloc needs --create");
+	if (req->flags & F_WAIT && req->action != A_DETACH &&
+	    req->action != A_DETACH_ALL)
+		errx(EXIT_FAILURE, "the option --wait is allowed when devices "
+		     "are detached only");
 	if (req->action == A_CREATE)
 		return;
-	if (req->action != A_SET_DIRECT_IO)
+	if (req->flags & F_CREATE)
+		errx(EXIT_FAILURE, "the option --create is allowed during loop "
+		     "device setup only");
+	if (req->action != A_SET_DIRECT_IO && req->action != A_SET_SECTOR_SIZE)
 		setup |= F_DIO;
+	if (req->action != A_PARTSCAN)
+		setup |= F_PARTSCAN;
 	if (req->flags & setup)
 		errx(EXIT_FAILURE, "the options --{sizelimit,partscan,read-only,"
 		     "show} are allowed during loop device setup only");

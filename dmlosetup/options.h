@@ -21,6 +21,12 @@ enum action {
 	A_SET_CAPACITY,
 	A_SET_DIRECT_IO,
 	A_REMOVE,
+	A_MAP,
+	A_STAT,
+	A_ATTACH_TAB,
+	A_DETACH_TAB,
+	A_SET_SECTOR_SIZE,
+	A_PARTSCAN,
 	NR_ACTIONS
 };
 
@@ -36,11 +42,20 @@ enum action {
 #define F_RAW		0x100
 #define F_NO_HEADINGS	0x200
 #define F_ALL_COLUMNS	0x400
+#define F_CREATE	0x10000
+#define F_PREALLOC	0x20000
+#define F_PARTSCAN	0x800
+#define F_NOOVERLAP	0x1000
+#define F_WAIT		0x2000
 
 struct request {
 	enum action action;
 	unsigned int flags;
 	uint64_t offset, sizelimit;
+	uint64_t create_size;	/* --create */
+	double seconds;		/* --stat; 0: once */
+	unsigned int sector_size;	/* 0: not given */
+	const char *ref;	/* --loop-ref */
 	const char *file;	/* to attach, or to look for */
 	const char *name;	/* --name */
 	const char *columns;	/* --output */

@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "devname.h"
+#include "partitions.h"
 #include "sysfs.h"
 #include "util.h"
 
@@ -67,6 +68,31 @@ static char *get_back_majmin(const struct loopdev *dev)
 		get_devno(dev->ident.major, dev->ident.minor) : NULL;
 }
 
+static char *get_back_maj(const struct loopdev *dev)
+{
+	return dev->has_ident ? get_number(dev->ident.major) : NULL;
+}
+
+static char *get_back_min(const struct loopdev *dev)
+{
+	return dev->has_ident ? get_number(dev->ident.minor) : NULL;
+}
+
+static char *get_maj(const struct loopdev *dev)
+{
+	return get_number(major(dev->devno));
+}
+
+static char *get_min(const struct loopdev *dev)
+{
+	return get_number(minor(dev->devno));
+}
+
+static char *get_ref(const struct loopdev *dev)
+{
+	return *dev->ident.ref ? xstrdup(dev->ident.ref) : NULL;
+}
+
 static char *get_majmin(const struct loopdev *dev)
 {
 	return get_devno(major(dev->devno), minor(dev->devno));
@@ -79,7 +105,9 @@ static char *get_offset(const struct loopdev *dev)
 
 static char *get_partscan(const struct loopdev *dev)
 {
-	return get_bool(dev->has_ident && dev->ident.flags & IDENT_PARTSCAN);
+	return get_bool((dev->has_ident &&
+			 dev->ident.flags & IDENT_PARTSCAN) ||
+			partitions_exist(dev));
 }
 
 static char *get_ro(const struct loopdev *dev)
@@ -132,10 +160,20 @@ static const struct column infos[] = {
 	  "backing file inode number", get_back_ino },
 	{ "BACK-MAJ:MIN", 6, 0, STRING, false,
 	  "backing file major:minor device number", get_back_majmin },
+	{ "BACK-MAJ", 6, RIGHT, NUMBER, false,
+	  "backing file major device number", get_back_maj },
+	{ "BACK-MIN", 6, RIGHT, NUMBER, false,
+	  "backing file minor device number", get_back_min },
 	{ "MAJ:MIN", 3, 0, STRING, false,
 	  "loop device major:minor number", get_majmin },
+	{ "MAJ", 1, RIGHT, NUMBER, false,
+	  "loop device major number", get_maj },
+	{ "MIN", 1, RIGHT, NUMBER, false,
+	  "loop device minor number", get_min },
 	{ "PARTSCAN", 1, RIGHT, BOOL, false,
-	  "partition mappings wanted", get_partscan },
+	  "partitions are mapped, or were to be", get_partscan },
+	{ "REF", 0.1, 0, STRING, false,
+	  "loop device reference string", get_ref },
 };
 
 _Static_assert(ARRAY_SIZE(infos) <= MAX_COLUMNS / 2, "--output=+... fits");

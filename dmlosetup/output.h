@@ -11,7 +11,7 @@
 
 #include "loopdm.h"
 
-#define MAX_COLUMNS	32
+#define MAX_COLUMNS	64
 
 struct output {
 	bool list;		/* a table; else the old format */

@@ -105,7 +105,7 @@ static int find_in_list(const char *device, struct loopdev *found)
 	for (i = 0; rc && i < nr; i++) {
 		if (!strcmp(devs[i].name, name)) {
 			*found = devs[i];
-			devs[i].path = NULL;
+			devs[i].path = devs[i].features = NULL;
 			rc = 0;
 		}
 	}

@@ -3,12 +3,15 @@
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "backfile.h"
 #include "devname.h"
-#include "loopdm.h"
+#include "sysfs.h"
 #include "util.h"
 
 /* The file under @dev, if its path still leads to it. */
@@ -29,59 +32,139 @@ static int reopen(const struct loopdev *dev, struct backfile *file)
 	return -ESTALE;
 }
 
-static int warn_capacity(const char *device, int rc, const char *why)
+static int warn_failed(const char *device, const char *what, int rc,
+		       const char *why)
 {
 	if (why)
-		warnx("%s: set capacity failed: %s (%s)", device, strerror(-rc),
+		warnx("%s: %s failed: %s (%s)", device, what, strerror(-rc),
 		      why);
 	else
-		warnx("%s: set capacity failed: %s", device, strerror(-rc));
+		warnx("%s: %s failed: %s", device, what, strerror(-rc));
 	return -1;
 }
 
-static int resize(const char *device, const struct loopdev *dev)
+static bool same_features(const char *a, const char *b)
 {
-	struct backfile file;
-	struct mapping map;
-	const char *why = NULL;
+	return !strcmp(a ? a : "", b ? b : "");
+}
+
+static int reload(const struct loopdev *dev, const struct mapping *map,
+		  const char **why)
+{
 	int rc;
 
-	if (!dev->active)
-		return warn_capacity(device, -ENXIO, NULL);
-	rc = reopen(dev, &file);
+	signals_hold();
+	rc = loopdm_reload(dev, map);
+	signals_release();
+	*why = loopdm_reason();
+	return rc;
+}
+
+/*
+ * Maps the file anew: as large as it is now, with @features. @why may be set to
+ * the reason of a failure.
+ */
+static int remap(const struct loopdev *dev, const char *features, bool warn,
+		 const char **why)
+{
+	uint64_t limit = dev->ident.sizelimit;
+	struct backfile file;
+	struct mapping map;
+	int rc;
+
+	rc = dev->active ? reopen(dev, &file) : -ENXIO;
 	if (rc == -ESTALE)
-		why = "its path leads to another file now";
+		*why = "its path leads to another file now";
 	if (rc)
-		return warn_capacity(device, rc, why);
-	why = backfile_map(&file, dev->offset, dev->ident.sizelimit, &map);
-	if (why) {
-		backfile_close(&file);
-		return warn_capacity(device, -EINVAL, why);
-	}
+		return rc;
+	*why = backfile_map(&file, dev->offset, limit, features, &map);
 	map.read_only = dev->read_only;
-	if (map.sectors != dev->sectors) {
-		signals_hold();
-		rc = loopdm_reload(dev, &map);
-		signals_release();
-	}
+	if (*why)
+		rc = -EINVAL;
+	else if (map.sectors != dev->sectors ||
+		 !same_features(features, dev->features))
+		rc = reload(dev, &map, why);
+	if (!rc && warn)
+		backfile_warn_rest(&file, dev->offset, limit, &map);
 	backfile_close(&file);
-	return rc ? warn_capacity(device, rc, loopdm_reason()) : 0;
+	return rc;
+}
+
+/* The device, or -1 after a message. */
+static int get(const char *device, const char *what, struct loopdev *dev)
+{
+	char name[NAME_SIZE];
+	int rc = devname_get(device, name, dev);
+
+	if (!rc)
+		return 0;
+	if (rc != -ENODEV)
+		return warn_failed(device, what, rc, loopdm_reason());
+	warnx("%s: failed to use device: %s", device, strerror(-rc));
+	return -1;
 }
 
 int resize_device(const char *device)
 {
-	char name[NAME_SIZE];
+	static const char what[] = "set capacity";
+	const char *why = NULL;
 	struct loopdev dev;
 	int rc;
 
-	rc = devname_get(device, name, &dev);
-	if (rc == -ENODEV) {
-		warnx("%s: failed to use device: %s", device, strerror(-rc));
-		return -1;
+	rc = get(device, what, &dev);
+	if (!rc) {
+		rc = remap(&dev, dev.features, false, &why);
+		if (rc)
+			warn_failed(device, what, rc, why);
 	}
-	if (rc)
-		return warn_capacity(device, rc, loopdm_reason());
-	rc = resize(device, &dev);
+	loopdev_free(&dev);
+	return rc ? -1 : 0;
+}
+
+static const char set_sectors[] = "set logical block size";
+
+/* Mounted, or under another device: who uses it knows the old size. */
+static int check_unused(const struct loopdev *dev)
+{
+	char path[DEVNAME_SIZE];
+	int fd;
+
+	devname_path(dev->name, path);
+	fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+int resize_sectors(const char *device, const struct loopdev *dev,
+		   unsigned int size)
+{
+	const char *why = NULL;
+	char *features;
+	int rc = 0;
+
+	if (size == sysfs_logical_block_size(dev->devno))
+		return 0;
+	features = features_set(dev->features, FEATURE_SECTOR_SIZE, size);
+	if (!features)
+		rc = -ENOMEM;
+	else if (dev->active)
+		rc = check_unused(dev);
+	if (!rc)
+		rc = remap(dev, features, true, &why);
+	free(features);
+	return rc ? warn_failed(device, set_sectors, rc, why) : 0;
+}
+
+int resize_sectors_device(const char *device, unsigned int size)
+{
+	struct loopdev dev;
+	int rc;
+
+	rc = get(device, set_sectors, &dev);
+	if (!rc)
+		rc = resize_sectors(device, &dev, size);
 	loopdev_free(&dev);
 	return rc;
 }

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,4 +90,24 @@ int size_parse(const char *str, uint64_t *size)
 		return -ERANGE;
 	*size = x;
 	return 0;
+}
+
+void size_format(uint64_t size, char buf[static SIZE_STRING])
+{
+	static const char letters[] = "BKMGTPE";
+	uint64_t unit = 1, tenths;
+	int power = 0;
+
+	while (size / unit >= 1024) {
+		unit *= 1024;
+		power++;
+	}
+	/* Rounded down, so that only a whole is called one. */
+	tenths = (unsigned __int128)size * 10 / unit;
+	if (tenths < 100 && tenths % 10)
+		snprintf(buf, SIZE_STRING, "%" PRIu64 ".%" PRIu64 "%c",
+			 tenths / 10, tenths % 10, letters[power]);
+	else
+		snprintf(buf, SIZE_STRING, "%" PRIu64 "%c", tenths / 10,
+			 letters[power]);
 }

@@ -16,4 +16,9 @@
  */
 int size_parse(const char *str, uint64_t *size);
 
+#define SIZE_STRING	32
+
+/* For people: "512B", "1.5K", "20G"; rounded down. */
+void size_format(uint64_t size, char buf[static SIZE_STRING]);
+
 #endif

@@ -116,6 +116,15 @@ bool sysfs_has_holders(dev_t devno)
 	return found;
 }
 
+bool sysfs_is_dm(dev_t devno, const char *uuid)
+{
+	char path[64], its[UUID_SIZE];
+
+	device_path(path, sizeof(path), devno, "dm/uuid");
+	return read_line(AT_FDCWD, path, its, sizeof(its)) &&
+		!strcmp(its, uuid);
+}
+
 int sysfs_dm_name(dev_t devno, char name[static NAME_SIZE])
 {
 	char path[64];
@@ -146,7 +155,27 @@ char *sysfs_node(dev_t devno)
 unsigned int sysfs_logical_block_size(dev_t devno)
 {
 	char path[64];
+	unsigned int size;
 
 	device_path(path, sizeof(path), devno, "queue/logical_block_size");
+	size = read_number(AT_FDCWD, path);
+	if (size)
+		return size;
+	device_path(path, sizeof(path), devno, "../queue/logical_block_size");
 	return read_number(AT_FDCWD, path);
+}
+
+bool sysfs_autoclear_loop(dev_t devno, struct sysfs_loop *loop)
+{
+	char path[64];
+
+	device_path(path, sizeof(path), devno, "loop/autoclear");
+	if (!read_number(AT_FDCWD, path))
+		return false;
+	device_path(path, sizeof(path), devno, "loop/offset");
+	loop->offset = read_number(AT_FDCWD, path);
+	device_path(path, sizeof(path), devno, "loop/sizelimit");
+	loop->sizelimit = read_number(AT_FDCWD, path);
+	device_path(path, sizeof(path), devno, "loop/backing_file");
+	return read_line(AT_FDCWD, path, loop->file, sizeof(loop->file));
 }

@@ -31,13 +31,24 @@ int sysfs_each_holder(dev_t devno, sysfs_dm_fn fn, void *data);
 
 bool sysfs_has_holders(dev_t devno);
 
+/* Is this (still) the device with that UUID? */
+bool sysfs_is_dm(dev_t devno, const char *uuid);
+
 /* The device-mapper name of a device. Returns 0 or -errno. */
 int sysfs_dm_name(dev_t devno, char name[static NAME_SIZE]);
 
 /* "/dev/NAME" for a block device, to free; NULL if it is not there. */
 char *sysfs_node(dev_t devno);
 
-/* In bytes; 0 if unknown. */
+/* Of a disk or of the one that a partition is on. In bytes; 0 if unknown. */
 unsigned int sysfs_logical_block_size(dev_t devno);
+
+struct sysfs_loop {
+	char file[4096];
+	uint64_t offset, sizelimit;	/* bytes */
+};
+
+/* True for a loop device that goes away at its last close. */
+bool sysfs_autoclear_loop(dev_t devno, struct sysfs_loop *loop);
 
 #endif

@@ -9,30 +9,90 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In a reference. libdevmapper knows it as a plain character, as others are. */
+#define QUOTE	"="
+
+/* Left free behind the UUID of a device for that of its partitions. */
+#define PART_PREFIX	"part"
+#define PART_ROOM	(sizeof(PART_PREFIX "999-") - 1)
+
 static bool has_prefix(const char *s, const char *prefix)
 {
 	return !strncmp(s, prefix, strlen(prefix));
 }
 
-void ident_format(const struct ident *id, char uuid[static UUID_SIZE])
+static int hex_digit(unsigned char c)
 {
-	snprintf(uuid, UUID_SIZE, UUID_PREFIX "%x:%x-%" PRIx64 "-%" PRIx64
-		 "-%" PRIx64 "-%x-%016" PRIx64, id->major, id->minor, id->inode,
-		 id->offset, id->sizelimit, id->flags, id->random);
+	if (!isxdigit(c))
+		return -1;
+	return isdigit(c) ? c - '0' : tolower(c) - 'a' + 10;
+}
+
+/* Undoes =XX or %XX in place. Returns false for a bad code, or one for NUL. */
+static bool decode(char *s, char quote)
+{
+	char *out = s;
+	int hi, lo;
+
+	for (; *s; s++) {
+		if (*s == quote) {
+			hi = hex_digit(s[1]);
+			lo = hi < 0 ? -1 : hex_digit(s[2]);
+			if (lo < 0 || !(hi | lo))
+				return false;
+			*out++ = hi << 4 | lo;
+			s += 2;
+		} else {
+			*out++ = *s;
+		}
+	}
+	*out = '\0';
+	return true;
+}
+
+static void quote_ref(const char *ref, char out[static 3 * REF_SIZE])
+{
+	for (; *ref; ref++)
+		out += sprintf(out, strchr(PLAIN_CHARS, *ref) ? "%c" : QUOTE "%02X",
+			       (unsigned char)*ref);
+	*out = '\0';
+}
+
+int ident_format(const struct ident *id, char uuid[static UUID_SIZE])
+{
+	char ref[3 * REF_SIZE];
+	size_t n;
+
+	n = snprintf(uuid, UUID_SIZE, UUID_PREFIX "%x:%x-%" PRIx64 "-%" PRIx64
+		     "-%" PRIx64 "-%x-%016" PRIx64, id->major, id->minor,
+		     id->inode, id->offset, id->sizelimit, id->flags,
+		     id->random);
+	if (!*id->ref)
+		return 0;
+	quote_ref(id->ref, ref);
+	n += snprintf(uuid + n, UUID_SIZE - n, "-%s", ref);
+	return n + PART_ROOM < UUID_SIZE ? 0 : -E2BIG;
 }
 
 int ident_parse(const char *uuid, struct ident *id)
 {
-	char again[UUID_SIZE];
+	char again[UUID_SIZE], ref[UUID_SIZE];
+	int n;
 
+	memset(id, 0, sizeof(*id));
 	if (sscanf(uuid, UUID_PREFIX "%8x:%8x-%16" SCNx64 "-%16" SCNx64
-		   "-%16" SCNx64 "-%8x-%16" SCNx64, &id->major, &id->minor,
+		   "-%16" SCNx64 "-%8x-%16" SCNx64 "%n", &id->major, &id->minor,
 		   &id->inode, &id->offset, &id->sizelimit, &id->flags,
-		   &id->random) != 7)
+		   &id->random, &n) != 7)
 		return -EINVAL;
+	if (uuid[n] == '-') {
+		snprintf(ref, sizeof(ref), "%s", uuid + n + 1);
+		if (!decode(ref, *QUOTE) || strlen(ref) >= REF_SIZE)
+			return -EINVAL;
+		strcpy(id->ref, ref);
+	}
 	/* sscanf() is generous: only our own spelling is ours. */
-	ident_format(id, again);
-	return strcmp(uuid, again) ? -EINVAL : 0;
+	return ident_format(id, again) || strcmp(uuid, again) ? -EINVAL : 0;
 }
 
 void uuid_format_free(uint64_t random, char uuid[static UUID_SIZE])
@@ -50,16 +110,46 @@ bool uuid_is_free(const char *uuid)
 	return has_prefix(uuid, UUID_PREFIX_FREE);
 }
 
-bool uuid_is_part_of(const char *uuid, const char *parent)
+bool uuid_format_part(unsigned int number, const char *parent,
+		      char uuid[static UUID_SIZE])
 {
+	return snprintf(uuid, UUID_SIZE, PART_PREFIX "%u-%s", number, parent) <
+		UUID_SIZE;
+}
+
+unsigned int uuid_part_number(const char *uuid, const char **parent)
+{
+	unsigned long number;
 	const char *digits;
 	size_t n;
 
-	if (!has_prefix(uuid, "part"))
-		return false;
-	digits = uuid + strlen("part");
+	if (!has_prefix(uuid, PART_PREFIX))
+		return 0;
+	digits = uuid + strlen(PART_PREFIX);
 	n = strspn(digits, "0123456789");
-	return n && digits[n] == '-' && !strcmp(digits + n + 1, parent);
+	if (!n || digits[n] != '-')
+		return 0;
+	number = strtoul(digits, NULL, 10);
+	if (!number || number > UINT_MAX)
+		return 0;
+	*parent = digits + n + 1;
+	return number;
+}
+
+bool uuid_is_part_of(const char *uuid, const char *parent)
+{
+	const char *its;
+
+	return uuid_part_number(uuid, &its) && !strcmp(its, parent);
+}
+
+bool name_format_part(const char *parent, unsigned int number,
+		      char name[static NAME_SIZE])
+{
+	bool digit = isdigit((unsigned char)parent[strlen(parent) - 1]);
+
+	return snprintf(name, NAME_SIZE, "%s%s%u", parent, digit ? "p" : "",
+			number) < NAME_SIZE;
 }
 
 int name_number(const char *name)
@@ -80,9 +170,9 @@ bool name_is_valid(const char *name)
 {
 	size_t len = strlen(name);
 
-	return len && len < NAME_SIZE && strspn(name, "0123456789"
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		"#+-.:=@_") == len && strcmp(name, ".") && strcmp(name, "..") &&
+	return len && len < NAME_SIZE &&
+		strspn(name, PLAIN_CHARS QUOTE) == len &&
+		strcmp(name, ".") && strcmp(name, "..") &&
 		strcmp(name, "control");
 }
 
@@ -90,35 +180,6 @@ bool name_is_valid(const char *name)
 static bool is_blank(unsigned char c)
 {
 	return c == ' ' || (c >= '\t' && c <= '\r') || c == 0xa0;
-}
-
-static int hex_digit(unsigned char c)
-{
-	if (!isxdigit(c))
-		return -1;
-	return isdigit(c) ? c - '0' : tolower(c) - 'a' + 10;
-}
-
-/* Undoes %XX in place. Returns false for a bad code, or one for NUL. */
-static bool decode_percent(char *s)
-{
-	char *out = s;
-	int hi, lo;
-
-	for (; *s; s++) {
-		if (*s == '%') {
-			hi = hex_digit(s[1]);
-			lo = hi < 0 ? -1 : hex_digit(s[2]);
-			if (lo < 0 || !(hi | lo))
-				return false;
-			*out++ = hi << 4 | lo;
-			s += 2;
-		} else {
-			*out++ = *s;
-		}
-	}
-	*out = '\0';
-	return true;
 }
 
 char *path_unquote(const char *word)
@@ -137,7 +198,7 @@ char *path_unquote(const char *word)
 
 	if (*path == '%') {
 		memmove(path, path + 1, strlen(path));
-		if (!decode_percent(path)) {
+		if (!decode(path, '%')) {
 			free(path);
 			errno = EINVAL;
 			return NULL;
@@ -159,24 +220,103 @@ static size_t word_length(const char *s)
 	return n;
 }
 
+/* The next word behind @s, whose length is *@n; NULL if there is none. */
+static const char *next_word(const char *s, size_t *n)
+{
+	while (is_blank(*s))
+		s++;
+	*n = word_length(s);
+	return *n ? s : NULL;
+}
+
+/* Is this word "<key>:<value>"? Then that is where the value begins. */
+static const char *feature_value(const char *word, const char *key)
+{
+	size_t len = strlen(key);
+
+	return !strncmp(word, key, len) && word[len] == ':' ?
+		word + len + 1 : NULL;
+}
+
+char *features_set(const char *features, const char *key, unsigned int value)
+{
+	const char *word = features ? features : "";
+	char *words, *whole = NULL;
+	unsigned int nr = 1;
+	size_t n, len = 0;
+
+	/* The words that stay, behind each other; the first is their number. */
+	words = malloc(strlen(word) + 2);
+	if (!words)
+		return NULL;
+	word = next_word(word, &n);
+	while (word && (word = next_word(word + n, &n))) {
+		if (feature_value(word, key))
+			continue;
+		len += sprintf(words + len, " %.*s", (int)n, word);
+		nr++;
+	}
+	words[len] = '\0';
+	if (asprintf(&whole, "%u%s %s:%u", nr, words, key, value) < 0)
+		whole = NULL;
+	free(words);
+	return whole;
+}
+
+unsigned int features_get(const char *features, const char *key)
+{
+	const char *value, *word = features ? features : "";
+	size_t n = 0;
+
+	while ((word = next_word(word + n, &n))) {
+		value = feature_value(word, key);
+		if (value)
+			return strtoul(value, NULL, 10);
+	}
+	return 0;
+}
+
+/* What stands behind the offset, without blanks at its ends. */
+static int parse_features(const char *s, struct table_line *line)
+{
+	size_t len;
+
+	while (is_blank(*s))
+		s++;
+	for (len = strlen(s); len && is_blank(s[len - 1]); len--)
+		;
+	if (!len || (len == 1 && *s == '0'))
+		return 0;
+	line->features = strndup(s, len);
+	return line->features ? 0 : -ENOMEM;
+}
+
 static int parse_fastloop(const char *params, struct table_line *line)
 {
 	char *word, *end;
 	size_t n;
+	int rc;
 
-	while (is_blank(*params))
-		params++;
-	n = word_length(params);
+	params = next_word(params, &n);
+	if (!params)
+		return -EINVAL;
 	line->offset = strtoull(params + n, &end, 10);
-	if (!n || end == params + n || (*end && !is_blank(*end)))
+	if (end == params + n || (*end && !is_blank(*end)))
 		return -EINVAL;
 
 	word = strndup(params, n);
 	if (!word)
 		return -ENOMEM;
 	line->path = path_unquote(word);
+	rc = line->path ? 0 : -errno;
 	free(word);
-	return line->path ? 0 : -errno;
+	if (!rc)
+		rc = parse_features(end, line);
+	if (rc) {
+		free(line->path);
+		line->path = NULL;
+	}
+	return rc;
 }
 
 static int parse_linear(const char *params, struct table_line *line)
@@ -191,10 +331,12 @@ static int parse_linear(const char *params, struct table_line *line)
 	return 0;
 }
 
-void table_format_fastloop(int fd, uint64_t offset,
+bool table_format_fastloop(int fd, uint64_t offset, const char *features,
 			   char params[static PARAMS_SIZE])
 {
-	snprintf(params, PARAMS_SIZE, "/proc/self/fd/%d %" PRIu64, fd, offset);
+	return snprintf(params, PARAMS_SIZE, "/proc/self/fd/%d %" PRIu64 "%s%s",
+			fd, offset, features ? " " : "",
+			features ? features : "") < PARAMS_SIZE;
 }
 
 void table_format_linear(unsigned int major, unsigned int minor,

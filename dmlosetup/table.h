@@ -14,7 +14,7 @@
  * what a table cannot tell (the size limit) and what users without the right to
  * read tables want to know:
  *
- *   FASTLOOP-<major>:<minor>-<inode>-<offset>-<sizelimit>-<flags>-<random>
+ *   FASTLOOP-<major>:<minor>-<inode>-<offset>-<sizelimit>-<flags>-<random>[-<ref>]
  *
  * major:minor is st_dev of the backing file, offset and sizelimit (0: none) are
  * in bytes, flags are IDENT_* bits. All numbers are hexadecimal, without leading
@@ -22,6 +22,9 @@
  * file may be mapped many times. The longest has 100 characters, which leaves
  * room for the "part<N>-" that partition mappings put in front of it (the kernel
  * allows 128).
+ *
+ * <ref> is the string of --loop-ref with "=20" for a blank and so on. Most often
+ * there is room for all of the 63 characters that losetup allows.
  *
  * A placeholder, the device that "dmlosetup -f" makes for its caller, has
  *
@@ -44,7 +47,15 @@
 #define NAME_PREFIX		"fastloop"
 #define NAME_SIZE		128	/* with the final NUL, as the kernel's */
 
+/* They need no quoting in names, UUIDs and links, nor does a "=". */
+#define PLAIN_CHARS		"0123456789" \
+				"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+				"abcdefghijklmnopqrstuvwxyz#+-.:@_"
+
 #define SECTOR_SIZE		512
+#define MAX_SECTOR_SIZE		4096
+
+#define REF_SIZE		64	/* with the final NUL, as losetup's */
 
 #define IDENT_PARTSCAN		0x1	/* partition mappings are wanted */
 
@@ -55,9 +66,11 @@ struct ident {
 	uint64_t sizelimit;		/* bytes, 0: none */
 	unsigned int flags;
 	uint64_t random;
+	char ref[REF_SIZE];		/* "": none */
 };
 
-void ident_format(const struct ident *id, char uuid[static UUID_SIZE]);
+/* Returns 0, or -E2BIG if the reference does not fit. */
+int ident_format(const struct ident *id, char uuid[static UUID_SIZE]);
 
 /* Returns 0, or -EINVAL if @uuid was not made by ident_format(). */
 int ident_parse(const char *uuid, struct ident *id);
@@ -66,8 +79,28 @@ void uuid_format_free(uint64_t random, char uuid[static UUID_SIZE]);
 bool uuid_is_ours(const char *uuid);
 bool uuid_is_free(const char *uuid);
 
-/* True for "part<N>-<@parent>", the UUID of a partition mapping of @parent. */
+/*
+ * The UUID of partition @number of @parent, "part<N>-<@parent>". Returns false if
+ * it is too long.
+ */
+bool uuid_format_part(unsigned int number, const char *parent,
+		      char uuid[static UUID_SIZE]);
+
+/*
+ * The number of a partition of any parent, whose UUID is then put into *@parent;
+ * 0 if it is none.
+ */
+unsigned int uuid_part_number(const char *uuid, const char **parent);
+
+/* True for the UUID of a partition mapping of @parent. */
 bool uuid_is_part_of(const char *uuid, const char *parent);
+
+/*
+ * The name of a partition, as the kernel and kpartx have it: with a "p" behind a
+ * digit. Returns false if it is too long.
+ */
+bool name_format_part(const char *parent, unsigned int number,
+		      char name[static NAME_SIZE]);
 
 /*
  * The number N in fastloopN, or -1 when @name is not the decimal spelling of
@@ -88,21 +121,35 @@ bool name_is_valid(const char *name);
  */
 char *path_unquote(const char *word);
 
-#define PARAMS_SIZE		64
+/*
+ * Features of a table line, "<number of words> <word>...", NULL if there are none.
+ * Words that we do not know are kept as they are.
+ *
+ * features_set() puts in "<key>:<value>", in the place of another value of that
+ * key, and returns memory to free, or NULL. features_get() returns 0 if there is
+ * no such number.
+ */
+#define FEATURE_SECTOR_SIZE	"sector_size"
+
+char *features_set(const char *features, const char *key, unsigned int value);
+unsigned int features_get(const char *features, const char *key);
+
+#define PARAMS_SIZE		512
 
 /*
  * The words after the target's name. A file is passed as an open descriptor of
  * the caller: the kernel reads tables in the context of the process that loads
  * them, so it maps the very file that was looked at, whatever became of its
- * name, and no quoting is needed.
+ * name, and no quoting is needed. Returns false if the features do not fit.
  */
-void table_format_fastloop(int fd, uint64_t offset,
+bool table_format_fastloop(int fd, uint64_t offset, const char *features,
 			   char params[static PARAMS_SIZE]);
 void table_format_linear(unsigned int major, unsigned int minor,
 			 uint64_t offset, char params[static PARAMS_SIZE]);
 
 struct table_line {
-	char *path;		/* fastloop; to free */
+	char *path;		/* fastloop; to free, as is the next */
+	char *features;		/* fastloop; NULL: none */
 	unsigned int major, minor;	/* linear */
 	uint64_t offset;	/* bytes */
 };

@@ -39,14 +39,19 @@ static const struct {
 	struct ident id;
 	const char *uuid;
 } idents[] = {
-	{ { 0, 0, 0, 0, 0, 0, 0 },
+	{ { 0, 0, 0, 0, 0, 0, 0, "" },
 	  "FASTLOOP-0:0-0-0-0-0-0000000000000000" },
-	{ { 0xfe, 0, 12, 0x100000, 0, 0, 0xa10a7097fbb43995 },
+	{ { 0xfe, 0, 12, 0x100000, 0, 0, 0xa10a7097fbb43995, "" },
 	  "FASTLOOP-fe:0-c-100000-0-0-a10a7097fbb43995" },
-	{ { 8, 0x11, 0xabc, 512, 0x200, IDENT_PARTSCAN, 1 },
+	{ { 8, 0x11, 0xabc, 512, 0x200, IDENT_PARTSCAN, 1, "" },
 	  "FASTLOOP-8:11-abc-200-200-1-0000000000000001" },
+	{ { 8, 1, 2, 0, 0, 0, 3, "root.img" },
+	  "FASTLOOP-8:1-2-0-0-0-0000000000000003-root.img" },
+	{ { 8, 1, 2, 0, 0, 0, 3, "-a/b c=d\\x20\n\xc3\xa9-" },
+	  "FASTLOOP-8:1-2-0-0-0-0000000000000003-"
+	  "-a=2Fb=20c=3Dd=5Cx20=0A=C3=A9-" },
 	{ { UINT32_MAX, UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
-	    UINT32_MAX, UINT64_MAX },
+	    UINT32_MAX, UINT64_MAX, "" },
 	  "FASTLOOP-ffffffff:ffffffff-ffffffffffffffff-ffffffffffffffff-"
 	  "ffffffffffffffff-ffffffff-ffffffffffffffff" },
 };
@@ -56,7 +61,7 @@ static bool same_ident(const struct ident *a, const struct ident *b)
 	return a->major == b->major && a->minor == b->minor &&
 		a->inode == b->inode && a->offset == b->offset &&
 		a->sizelimit == b->sizelimit && a->flags == b->flags &&
-		a->random == b->random;
+		a->random == b->random && !strcmp(a->ref, b->ref);
 }
 
 static void test_ident(void)
@@ -66,13 +71,36 @@ static void test_ident(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(idents); i++) {
-		ident_format(&idents[i].id, uuid);
+		check(!ident_format(&idents[i].id, uuid), "%zu", i);
 		check(!strcmp(uuid, idents[i].uuid), "%zu: %s", i, uuid);
 		check(!ident_parse(uuid, &id), "%s", uuid);
 		check(same_ident(&id, &idents[i].id), "%s", uuid);
 		check(uuid_is_ours(uuid) && !uuid_is_free(uuid), "%s", uuid);
 	}
 	check(strlen("part4294967295-") + strlen(uuid) < UUID_SIZE, "%s", uuid);
+}
+
+/* A real device with a reference of @len characters. */
+static int format_long_ref(char c, size_t len, char uuid[static UUID_SIZE])
+{
+	struct ident id = { .major = 0xfe, .minor = 1, .inode = 0x1234567,
+			    .flags = IDENT_PARTSCAN, .random = UINT64_MAX };
+
+	memset(id.ref, c, len);
+	return ident_format(&id, uuid);
+}
+
+static void test_long_ref(void)
+{
+	char uuid[UUID_SIZE], part[UUID_SIZE];
+	struct ident id;
+
+	check(!format_long_ref('r', REF_SIZE - 1, uuid), "63 plain characters");
+	check(!ident_parse(uuid, &id) && strlen(id.ref) == REF_SIZE - 1, "%s",
+	      uuid);
+	check(uuid_format_part(128, uuid, part), "a partition of %s", uuid);
+	check(format_long_ref(' ', REF_SIZE - 1, uuid) == -E2BIG, "63 blanks");
+	check(!format_long_ref(' ', 20, uuid), "20 blanks");
 }
 
 static const char *const bad_uuids[] = {
@@ -82,6 +110,14 @@ static const char *const bad_uuids[] = {
 	"FASTLOOP-0:0-0-0-0-0-000000000000000",
 	"FASTLOOP-0:0-0-0-0-0-00000000000000000",
 	"FASTLOOP-0:0-0-0-0-0-0000000000000000x",
+	"FASTLOOP-0:0-0-0-0-0-0000000000000000-",
+	"FASTLOOP-0:0-0-0-0-0-0000000000000000-a b",
+	"FASTLOOP-0:0-0-0-0-0-0000000000000000-a=2fb",
+	"FASTLOOP-0:0-0-0-0-0-0000000000000000-=41",
+	"FASTLOOP-0:0-0-0-0-0-0000000000000000-=00",
+	"FASTLOOP-0:0-0-0-0-0-0000000000000000-=2",
+	"FASTLOOP-0:0-0-0-0-0-0000000000000000-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	"FASTLOOP-00:0-0-0-0-0-0000000000000000",
 	"FASTLOOP-0:0-0-0-0-0x0-0000000000000000",
 	"FASTLOOP--1:0-0-0-0-0-0000000000000000",
@@ -122,6 +158,25 @@ static void test_part_of(void)
 	check(!uuid_is_part_of("part1X-1", "X-1"), "no dash");
 	check(!uuid_is_part_of("X-1", "X-1"), "the parent itself");
 	check(!uuid_is_part_of("", "X-1"), "empty");
+	check(!uuid_is_part_of("part0-X-1", "X-1"), "none");
+	check(!uuid_is_part_of("part4294967297-X-1", "X-1"), "no such number");
+}
+
+static void test_format_part(void)
+{
+	char uuid[UUID_SIZE], name[NAME_SIZE], longest[NAME_SIZE];
+
+	check(uuid_format_part(12, "X-1", uuid) && !strcmp(uuid, "part12-X-1"),
+	      "%s", uuid);
+	check(name_format_part("fastloop0", 1, name) &&
+	      !strcmp(name, "fastloop0p1"), "%s", name);
+	check(name_format_part("disk", 12, name) && !strcmp(name, "disk12"),
+	      "%s", name);
+	memset(longest, 'x', sizeof(longest));
+	longest[NAME_SIZE - 1] = '\0';
+	check(!name_format_part(longest, 1, name), "a long name");
+	longest[NAME_SIZE - 2] = '\0';
+	check(name_format_part(longest, 1, name), "just short enough");
 }
 
 static const struct {
@@ -212,28 +267,31 @@ static const struct {
 	const char *path;	/* NULL and no device: an error */
 	unsigned int major, minor;
 	uint64_t offset;
+	const char *features;
 } lines[] = {
-	{ "fastloop", "/a/img 0", "/a/img", 0, 0, 0 },
-	{ "fastloop", "/a/img 1048576", "/a/img", 0, 0, 1048576 },
-	{ "fastloop", " /a/img  512 ", "/a/img", 0, 0, 512 },
-	{ "fastloop", "/a\\ b\\\\ 512 1 word", "/a b\\", 0, 0, 512 },
-	{ "fastloop", "%/a%0Ab 0 0", "/a\nb", 0, 0, 0 },
-	{ "fastloop", "/a (deleted) 0", NULL, 0, 0, 0 },
-	{ "fastloop", "/a\\ (deleted) 0", "/a (deleted)", 0, 0, 0 },
-	{ "fastloop", "/\xc3\\\xa0 7", "/\xc3\xa0", 0, 0, 7 },
-	{ "fastloop", "", NULL, 0, 0, 0 },
-	{ "fastloop", "/a", NULL, 0, 0, 0 },
-	{ "fastloop", "/a ", NULL, 0, 0, 0 },
-	{ "fastloop", "/a x", NULL, 0, 0, 0 },
-	{ "fastloop", "/a 1x", NULL, 0, 0, 0 },
-	{ "fastloop", "%/%zz 1", NULL, 0, 0, 0 },
-	{ "linear", "8:16 2048", NULL, 8, 16, 1048576 },
-	{ "linear", "8:16 0", NULL, 8, 16, 0 },
-	{ "linear", "8:16", NULL, 0, 0, 0 },
-	{ "linear", "8:16 0 x", NULL, 0, 0, 0 },
-	{ "linear", "/dev/sda 0", NULL, 0, 0, 0 },
-	{ "linear", "8:16 18446744073709551615", NULL, 0, 0, 0 },
-	{ "zero", "", NULL, 0, 0, 0 },
+	{ "fastloop", "/a/img 0", "/a/img", 0, 0, 0, NULL },
+	{ "fastloop", "/a/img 1048576", "/a/img", 0, 0, 1048576, NULL },
+	{ "fastloop", " /a/img  512 ", "/a/img", 0, 0, 512, NULL },
+	{ "fastloop", "/a\\ b\\\\ 512 1 word", "/a b\\", 0, 0, 512, "1 word" },
+	{ "fastloop", "/a 0 \t2 one:1 \xc3two ", "/a", 0, 0, 0, "2 one:1 \xc3two" },
+	{ "fastloop", "/a 0\t", "/a", 0, 0, 0, NULL },
+	{ "fastloop", "%/a%0Ab 0 0", "/a\nb", 0, 0, 0, NULL },
+	{ "fastloop", "/a (deleted) 0", NULL, 0, 0, 0, NULL },
+	{ "fastloop", "/a\\ (deleted) 0", "/a (deleted)", 0, 0, 0, NULL },
+	{ "fastloop", "/\xc3\\\xa0 7", "/\xc3\xa0", 0, 0, 7, NULL },
+	{ "fastloop", "", NULL, 0, 0, 0, NULL },
+	{ "fastloop", "/a", NULL, 0, 0, 0, NULL },
+	{ "fastloop", "/a ", NULL, 0, 0, 0, NULL },
+	{ "fastloop", "/a x", NULL, 0, 0, 0, NULL },
+	{ "fastloop", "/a 1x", NULL, 0, 0, 0, NULL },
+	{ "fastloop", "%/%zz 1", NULL, 0, 0, 0, NULL },
+	{ "linear", "8:16 2048", NULL, 8, 16, 1048576, NULL },
+	{ "linear", "8:16 0", NULL, 8, 16, 0, NULL },
+	{ "linear", "8:16", NULL, 0, 0, 0, NULL },
+	{ "linear", "8:16 0 x", NULL, 0, 0, 0, NULL },
+	{ "linear", "/dev/sda 0", NULL, 0, 0, 0, NULL },
+	{ "linear", "8:16 18446744073709551615", NULL, 0, 0, 0, NULL },
+	{ "zero", "", NULL, 0, 0, 0, NULL },
 };
 
 static void test_line(void)
@@ -258,21 +316,64 @@ static void test_line(void)
 		      line.minor == lines[i].minor, "'%s'", p);
 		check(!line.path == !lines[i].path && (!line.path ||
 		      !strcmp(line.path, lines[i].path)), "'%s'", p);
+		check(!line.features == !lines[i].features && (!line.features ||
+		      !strcmp(line.features, lines[i].features)), "'%s'", p);
 		free(line.path);
+		free(line.features);
 	}
 }
 
 static void test_format(void)
 {
-	char params[PARAMS_SIZE];
+	char params[PARAMS_SIZE], features[PARAMS_SIZE];
 
-	table_format_fastloop(3, 512, params);
+	table_format_fastloop(3, 512, NULL, params);
 	check(!strcmp(params, "/proc/self/fd/3 512"), "%s", params);
-	table_format_fastloop(2147483647, UINT64_MAX, params);
+	table_format_fastloop(2147483647, UINT64_MAX, NULL, params);
 	check(!strcmp(params, "/proc/self/fd/2147483647 "
 		      "18446744073709551615"), "%s", params);
+	check(table_format_fastloop(3, 0, "1 x:2", params) &&
+	      !strcmp(params, "/proc/self/fd/3 0 1 x:2"), "%s", params);
+	memset(features, '1', sizeof(features));
+	features[sizeof(features) - 1] = '\0';
+	check(!table_format_fastloop(3, 0, features, params), "too long");
 	table_format_linear(8, 16, 1048576, params);
 	check(!strcmp(params, "8:16 2048"), "%s", params);
+}
+
+static const struct {
+	const char *before, *after;	/* sector_size is set to 4096 */
+	unsigned int size;		/* what it was */
+} features[] = {
+	{ NULL, "1 sector_size:4096", 0 },
+	{ "1 sector_size:512", "1 sector_size:4096", 512 },
+	{ "1 sector_size:4096", "1 sector_size:4096", 4096 },
+	{ "1 no_discard", "2 no_discard sector_size:4096", 0 },
+	{ "3 a sector_size:1024 b:c", "3 a b:c sector_size:4096", 1024 },
+	{ "2 a\\ b  c", "3 a\\ b c sector_size:4096", 0 },
+	{ "2 sector_size sector_sizes:1",
+	  "3 sector_size sector_sizes:1 sector_size:4096", 0 },
+	{ "2 sector_size:512 sector_size:512", "1 sector_size:4096", 512 },
+};
+
+static void test_features(void)
+{
+	unsigned int size;
+	char *after;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++) {
+		after = features_set(features[i].before, FEATURE_SECTOR_SIZE,
+				     4096);
+		if (!after)
+			abort();
+		size = features_get(features[i].before, FEATURE_SECTOR_SIZE);
+		check(!strcmp(after, features[i].after), "%zu: %s", i, after);
+		check(size == features[i].size, "%zu: %u", i, size);
+		size = features_get(after, FEATURE_SECTOR_SIZE);
+		check(size == 4096, "%zu: %u", i, size);
+		free(after);
+	}
 }
 
 #define K	1024ULL
@@ -346,8 +447,11 @@ static void test_any_input(void)
 
 	for (i = 0; i < rounds; i++) {
 		random_string(s, sizeof(s));
-		if (!table_parse(TARGET_FASTLOOP, s, &line))
+		if (!table_parse(TARGET_FASTLOOP, s, &line)) {
+			free(features_set(line.features, "a", 1));
+			free(line.features);
 			free(line.path);
+		}
 		table_parse(TARGET_LINEAR, s, &line);
 		size_parse(s, &size);
 		name_number(s);
@@ -358,6 +462,7 @@ static void test_any_input(void)
 		s[sizeof(s) - 1] = '\0';
 		ident_parse(s, &id);
 		uuid_is_part_of(s, s + 1);
+		features_get(s, "0");
 	}
 }
 
@@ -424,14 +529,17 @@ int main(int argc, char **argv)
 		rounds = strtoul(argv[1], NULL, 10);
 	srand(1);
 	run("a UUID is made and read back", test_ident);
+	run("long references", test_long_ref);
 	run("other UUIDs are not read", test_bad_uuid);
 	run("the UUID of a placeholder", test_free_uuid);
 	run("the UUID of a partition", test_part_of);
+	run("names and UUIDs of partitions", test_format_part);
 	run("numbers in names", test_number);
 	run("valid names", test_name);
 	run("both spellings of a path", test_path);
 	run("table lines are read", test_line);
 	run("table lines are made", test_format);
+	run("features are kept and set", test_features);
 	run("sizes with suffixes", test_size);
 	run("any input is survived", test_any_input);
 	run("any path survives both spellings", test_round_trip);

@@ -62,6 +62,9 @@ void sleep_ms(unsigned int ms)
 	nanosleep(&t, NULL);
 }
 
+/* How many callers want them held back; they may nest. */
+static unsigned int nr_holds;
+
 static void held_set(sigset_t *set)
 {
 	size_t i;
@@ -75,6 +78,8 @@ void signals_hold(void)
 {
 	sigset_t set;
 
+	if (nr_holds++)
+		return;
 	held_set(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
@@ -103,6 +108,8 @@ void signals_release(void)
 {
 	sigset_t set;
 
+	if (--nr_holds)
+		return;
 	held_set(&set);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }

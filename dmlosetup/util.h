@@ -27,7 +27,8 @@ void sleep_ms(unsigned int ms);
 /*
  * Holds back the signals by which people and service managers end a program.
  * Between the two calls signals_pending() says that one has come;
- * signals_release() lets it do its work, so it may not return.
+ * signals_release() lets it do its work, so it may not return. Pairs may nest:
+ * the outermost counts.
  */
 void signals_hold(void);
 bool signals_pending(void);

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "boot.h"
+
+#include <err.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "attach.h"
+#include "detach.h"
+#include "devname.h"
+#include "loopdm.h"
+#include "tab.h"
+
+/* Is @dev what @entry asks for? */
+static bool is_attached(const struct tab_entry *entry,
+			const struct loopdev *dev)
+{
+	const struct ident *id = &dev->ident;
+	struct stat st;
+
+	return dev->active && dev->has_ident && !stat(entry->file, &st) &&
+		id->inode == st.st_ino &&
+		makedev(id->major, id->minor) == st.st_dev &&
+		id->offset == entry->offset && id->sizelimit == entry->sizelimit;
+}
+
+enum found { NONE, OURS, FOREIGN };
+
+/*
+ * Is there such a device? A placeholder is none. Why we may not know, those say
+ * who make and remove devices.
+ */
+static enum found find(const char *name, struct loopdev *dev)
+{
+	int rc;
+
+	memset(dev, 0, sizeof(*dev));
+	if (loopdm_check())
+		return NONE;
+	rc = loopdm_get(name, dev);
+	if (rc == -ENODEV)
+		return FOREIGN;
+	return rc || uuid_is_free(dev->uuid) ? NONE : OURS;
+}
+
+static bool may_be_missing(const struct tab_entry *entry)
+{
+	struct stat st;
+
+	return entry->flags & TAB_NOFAIL && stat(entry->file, &st) &&
+		(errno == ENOENT || errno == ENOTDIR);
+}
+
+static int attach_entry(const struct tab_entry *entry)
+{
+	const struct attach attach = {
+		.file = entry->file,
+		.device = entry->name,
+		.offset = entry->offset,
+		.sizelimit = entry->sizelimit,
+		.read_only = entry->flags & TAB_READ_ONLY,
+		.partscan = entry->flags & TAB_PARTSCAN,
+	};
+	struct loopdev dev;
+	enum found found = find(entry->name, &dev);
+	bool attached = found == OURS && is_attached(entry, &dev);
+
+	loopdev_free(&dev);
+	if (found == NONE)
+		return attach_file(&attach);
+	if (attached)
+		return 0;
+	warnx("%s: there is another device of this name", entry->name);
+	return -1;
+}
+
+static int detach_entry(const struct tab_entry *entry)
+{
+	struct loopdev dev;
+	enum found found;
+	int rc = loopdm_check();
+
+	/* No device-mapper, no device. Who may not ask is told so. */
+	if (rc)
+		return rc == -ENODEV ? 0 : detach_device(entry->name);
+	found = find(entry->name, &dev);
+	loopdev_free(&dev);
+	return found == NONE ? 0 : detach_device(entry->name);
+}
+
+static bool is_wanted(const struct tab_entry *entry, const char *const *names,
+		      int nr_names)
+{
+	int i;
+
+	for (i = 0; i < nr_names; i++)
+		if (!strcmp(names[i], entry->name))
+			return true;
+	return !nr_names;
+}
+
+static int check_names(const struct tab *tab, const char *const *names,
+		       int nr_names)
+{
+	int i, rc = 0;
+	size_t j;
+
+	for (i = 0; i < nr_names; i++) {
+		for (j = 0; j < tab->nr; j++)
+			if (!strcmp(tab->entries[j].name, names[i]))
+				break;
+		if (j == tab->nr) {
+			warnx("%s: not in %s", names[i], tab->path);
+			rc = -1;
+		}
+	}
+	return rc;
+}
+
+/* A line that cannot be read is a failure, but no obstacle to the others. */
+static int read_tab(struct tab *tab, const char *const *names, int nr_names)
+{
+	int rc = tab_read(tab);
+
+	if (!rc)
+		rc = check_names(tab, names, nr_names);
+	return tab->nr_errors && !nr_names ? -1 : rc;
+}
+
+int boot_attach(const char *const *names, int nr_names)
+{
+	const struct tab_entry *entry;
+	struct tab tab;
+	int rc = read_tab(&tab, names, nr_names);
+
+	for (entry = tab.entries; entry < tab.entries + tab.nr; entry++) {
+		if (!is_wanted(entry, names, nr_names))
+			continue;
+		if (!nr_names && (entry->flags & TAB_NOAUTO ||
+				  may_be_missing(entry)))
+			continue;
+		if (attach_entry(entry))
+			rc = -1;
+	}
+	tab_free(&tab);
+	return rc;
+}
+
+int boot_detach(const char *const *names, int nr_names)
+{
+	const struct tab_entry *entry;
+	struct tab tab;
+	int rc = read_tab(&tab, names, nr_names);
+
+	for (entry = tab.entries + tab.nr; entry-- > tab.entries; )
+		if (is_wanted(entry, names, nr_names) && detach_entry(entry))
+			rc = -1;
+	tab_free(&tab);
+	return rc;
+}

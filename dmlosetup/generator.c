@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fastloop-generator: a systemd unit for each line of /etc/fastlooptab.
+ *
+ * systemd runs it early, with three directories to write units to, of which it
+ * uses the first; see systemd.generator(7). Nothing is mounted yet but /.
+ */
+#include <err.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tab.h"
+#include "util.h"
+
+#ifndef SBINDIR
+#define SBINDIR "/usr/local/sbin"
+#endif
+
+#define TARGET	"fastloop.target"
+
+/* Where units go; everything is made relative to it. */
+static const char *unit_dir;
+
+static bool is_plain(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+		(c >= 'a' && c <= 'z') || c == ':' || c == '_' || c == '.';
+}
+
+/* As systemd-escape(1) does it. To be freed. */
+static char *escape(const char *s)
+{
+	char *buf = xrealloc(NULL, 4 * strlen(s) + 1), *out = buf;
+
+	for (; *s; s++) {
+		if (*s == '/')
+			*out++ = '-';
+		else if (is_plain(*s) && (*s != '.' || out != buf))
+			*out++ = *s;
+		else
+			out += sprintf(out, "\\x%02x", (unsigned char)*s);
+	}
+	*out = '\0';
+	return buf;
+}
+
+/* "/dev//sdb/" is "dev-sdb", as in systemd-escape --path. To be freed. */
+static char *escape_path(const char *path)
+{
+	char *s = xstrdup(path), *in, *out = s, *escaped;
+
+	for (in = s; *in; in++)
+		if (*in != '/' || (out != s && in[1] && in[1] != '/'))
+			*out++ = *in;
+	*out = '\0';
+	escaped = escape(s);
+	free(s);
+	return escaped;
+}
+
+/* In quotes, with nothing in it that systemd would replace. */
+static void put_quoted(FILE *f, const char *s)
+{
+	putc('"', f);
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			putc('\\', f);
+		else if (*s == '%')
+			putc('%', f);
+		putc(*s, f);
+	}
+	putc('"', f);
+}
+
+/* ---- files ---- */
+
+static char *unit_path(const char *unit)
+{
+	return xasprintf("%s/%s", unit_dir, unit);
+}
+
+static FILE *create_unit(const char *unit)
+{
+	char *path = unit_path(unit);
+	FILE *f = fopen(path, "wxe");
+
+	if (!f)
+		warn("%s", path);
+	else
+		fputs("# Made by fastloop-generator.\n\n", f);
+	free(path);
+	return f;
+}
+
+static int finish_unit(FILE *f, const char *unit)
+{
+	int failed = ferror(f);
+
+	if (!fclose(f) && !failed)
+		return 0;
+	warn("%s/%s", unit_dir, unit);
+	return -1;
+}
+
+/* @unit becomes one of those that @by wants or requires. */
+static int link_unit(const char *unit, const char *by, const char *how)
+{
+	char *dir = xasprintf("%s/%s.%s", unit_dir, by, how);
+	char *from = xasprintf("%s/%s", dir, unit);
+	char *to = xasprintf("../%s", unit);
+	int rc = 0;
+
+	if ((mkdir(dir, 0755) && errno != EEXIST) || symlink(to, from)) {
+		warn("%s", from);
+		rc = -1;
+	}
+	free(dir);
+	free(from);
+	free(to);
+	return rc;
+}
+
+/* ---- units ---- */
+
+static bool is_device(const char *file)
+{
+	return !strncmp(file, "/dev/", strlen("/dev/"));
+}
+
+/* What has to be there first, and may only go after this. */
+static void put_file(FILE *f, const char *file)
+{
+	char *device;
+
+	if (!is_device(file)) {
+		fputs("RequiresMountsFor=", f);
+		put_quoted(f, file);
+		putc('\n', f);
+		return;
+	}
+	device = escape_path(file);
+	fprintf(f, "BindsTo=%1$s.device\nAfter=%1$s.device\n", device);
+	free(device);
+}
+
+/*
+ * Default dependencies would have it start after local-fs.target: too late for
+ * file systems that are on such a device. What is mounted from it is unmounted
+ * first at shutdown because mounts are ordered after blockdev@….target.
+ */
+static void put_unit(FILE *f, const struct tab *tab,
+		     const struct tab_entry *entry, const char *device,
+		     const char *target)
+{
+	fprintf(f, "[Unit]\n"
+		"Description=Fastloop device %s\n"
+		"Documentation=man:fastlooptab(5) man:dmlosetup(8)\n"
+		"SourcePath=%s\n"
+		"DefaultDependencies=no\n"
+		"IgnoreOnIsolate=yes\n"
+		"After=systemd-udevd-kernel.socket\n"
+		"Wants=blockdev@%s.target\n"
+		"Before=blockdev@%s.target %s\n"
+		"Conflicts=umount.target\n"
+		"Before=umount.target\n",
+		entry->name, tab->path, device, device, target);
+	put_file(f, entry->file);
+	fprintf(f, "\n[Service]\n"
+		"Type=oneshot\n"
+		"RemainAfterExit=yes\n"
+		"ExecStart=" SBINDIR "/dmlosetup --attach-tab -- %1$s\n"
+		"ExecStop=" SBINDIR "/dmlosetup --detach-tab -- %1$s\n",
+		entry->name);
+}
+
+static int make_unit(const struct tab *tab, const struct tab_entry *entry,
+		     const char *unit, const char *device)
+{
+	const char *target = entry->flags & TAB_LOCAL_FS ? "local-fs.target" :
+							   TARGET;
+	char *by = xasprintf("%s.device", device);
+	FILE *f = create_unit(unit);
+	int rc = -1;
+
+	if (f) {
+		put_unit(f, tab, entry, device, target);
+		rc = finish_unit(f, unit);
+	}
+	/* Whoever waits for the device gets it started. */
+	if (!rc)
+		rc = link_unit(unit, by, "requires");
+	if (!rc && !(entry->flags & TAB_NOAUTO))
+		rc = link_unit(unit, target, entry->flags & TAB_NOFAIL ?
+			       "wants" : "requires");
+	free(by);
+	return rc;
+}
+
+static int make_service(const struct tab *tab, const struct tab_entry *entry)
+{
+	char *name = escape(entry->name);
+	char *unit = xasprintf("fastloop@%s.service", name);
+	char *path = xasprintf("/dev/mapper/%s", entry->name);
+	char *device = escape_path(path);
+	int rc = make_unit(tab, entry, unit, device);
+
+	free(name);
+	free(unit);
+	free(path);
+	free(device);
+	return rc;
+}
+
+/* All of them, but for those that local-fs.target waits for. */
+static int make_target(void)
+{
+	FILE *f = create_unit(TARGET);
+
+	if (!f)
+		return -1;
+	fputs("[Unit]\n"
+	      "Description=Fastloop devices\n"
+	      "Documentation=man:fastlooptab(5)\n", f);
+	if (finish_unit(f, TARGET))
+		return -1;
+	return link_unit(TARGET, "multi-user.target", "wants");
+}
+
+int main(int argc, char **argv)
+{
+	struct tab tab;
+	int rc;
+	size_t i;
+
+	if (argc != 2 && argc != 4)
+		errx(EXIT_FAILURE, "one or three directories are needed");
+	unit_dir = argv[1];
+	rc = tab_read(&tab);
+	if (tab.nr && make_target())
+		rc = -1;
+	for (i = 0; i < tab.nr; i++)
+		if (make_service(&tab, &tab.entries[i]))
+			rc = -1;
+	if (tab.nr_errors)
+		rc = -1;
+	tab_free(&tab);
+	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "nooverlap.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+int nooverlap_lock(void)
+{
+	int fd = open("/dev/mapper/control", O_RDONLY | O_CLOEXEC);
+
+	while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
+		;
+	return fd;
+}
+
+static bool is_on(const struct loopdev *dev, const struct stat *st)
+{
+	const struct ident *id = &dev->ident;
+
+	return dev->active && dev->has_ident && id->inode == st->st_ino &&
+		makedev(id->major, id->minor) == st->st_dev;
+}
+
+/* As losetup has it: a limit of 0 reaches to the end, wherever that is. */
+static bool ends_before(uint64_t offset, uint64_t sizelimit, uint64_t other)
+{
+	return sizelimit && offset <= other && other - offset >= sizelimit;
+}
+
+static bool overlaps(const struct ident *id, const struct attach *req)
+{
+	return !ends_before(id->offset, id->sizelimit, req->offset) &&
+		!ends_before(req->offset, req->sizelimit, id->offset);
+}
+
+static bool is_same(const struct ident *id, const struct attach *req)
+{
+	return id->offset == req->offset && id->sizelimit == req->sizelimit;
+}
+
+/* Returns 1, 0 if it has gone meanwhile, or -1. */
+static int reuse(const struct attach *req, const struct loopdev *dev)
+{
+	int rc;
+
+	if (req->device || !is_same(&dev->ident, req)) {
+		warnx("%s: overlapping loop device exists", req->file);
+		return -1;
+	}
+	if (dev->read_only && !req->read_only) {
+		warnx("%s: overlapping read-only loop device exists",
+		      req->file);
+		return -1;
+	}
+	rc = loopdm_keep_at_close(dev->uuid);
+	if (!rc)
+		return 1;
+	/* It is being removed, or was. */
+	if (rc == -ENXIO || rc == -EBUSY)
+		return 0;
+	warnx("%s: failed to re-use loop device: %s", req->file, strerror(-rc));
+	return -1;
+}
+
+int nooverlap_find(const struct attach *req, const struct backfile *file,
+		   struct loopdev *found)
+{
+	struct loopdev *devs;
+	size_t i, nr;
+	int rc;
+
+	rc = loopdm_list(&devs, &nr);
+	if (rc) {
+		warnx("failed to inspect loop devices: %s", strerror(-rc));
+		return -1;
+	}
+	for (i = 0; !rc && i < nr; i++) {
+		if (!is_on(&devs[i], &file->st) || !overlaps(&devs[i].ident, req))
+			continue;
+		rc = reuse(req, &devs[i]);
+		if (rc > 0) {
+			*found = devs[i];
+			devs[i].path = devs[i].features = NULL;
+		}
+	}
+	loopdm_list_free(devs, nr);
+	return rc;
+}

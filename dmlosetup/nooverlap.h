@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * nooverlap: no two devices on the same bytes of a file.
+ */
+#ifndef DMLOSETUP_NOOVERLAP_H
+#define DMLOSETUP_NOOVERLAP_H
+
+#include "attach.h"
+#include "backfile.h"
+
+/*
+ * From looking for others to having a device, only one of those who do not want
+ * to overlap is at work. Returns a descriptor to close at the end; -1 if there
+ * is no device-mapper to lock.
+ */
+int nooverlap_lock(void);
+
+/*
+ * Looks for devices in the way of @req. The same bytes of the file: if any device
+ * will do, that one is taken, which is no longer to go away at its last close.
+ *
+ * Returns 1 when there is such a device in @found, 0 when nothing is in the way,
+ * -1 after a message.
+ */
+int nooverlap_find(const struct attach *req, const struct backfile *file,
+		   struct loopdev *found);
+
+#endif

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "partitions.h"
+
+#include <blkid.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "devname.h"
+#include "sysfs.h"
+#include "util.h"
+
+/* The kernel goes as far with a disk; a table can claim more than anybody has. */
+#define MAX_NUMBER	255
+
+struct part {
+	unsigned int number;
+	char name[NAME_SIZE];
+	char uuid[UUID_SIZE];
+	struct mapping map;
+	bool exists;
+	bool made;		/* by us, just now */
+};
+
+struct parts {
+	const struct loopdev *dev;
+	struct part *part;
+	size_t nr;
+	char node[DEVNAME_SIZE];	/* of dev */
+};
+
+static int warn_scan(const char *object, int rc)
+{
+	const char *why = loopdm_reason();
+
+	if (why)
+		warnx("%s: failed to map partition: %s (%s)", object,
+		      strerror(-rc), why);
+	else
+		warnx("%s: failed to map partition: %s", object, strerror(-rc));
+	return -1;
+}
+
+/* ---- the table ---- */
+
+/*
+ * An extended partition is for boot loaders and nobody else: the kernel shows
+ * two sectors of it. What is behind the end of a device that was cut is not
+ * there.
+ */
+static uint64_t visible_sectors(blkid_partition part, const struct loopdev *dev)
+{
+	uint64_t start = blkid_partition_get_start(part);
+	uint64_t sectors = blkid_partition_get_size(part);
+	uint64_t two = sysfs_logical_block_size(dev->devno) / SECTOR_SIZE;
+
+	if (two < 2)
+		two = 2;
+	if (blkid_partition_is_extended(part) && sectors > two)
+		sectors = two;
+	if (start >= dev->sectors)
+		return 0;
+	return sectors < dev->sectors - start ? sectors : dev->sectors - start;
+}
+
+static int add_part(struct parts *parts, blkid_partition found)
+{
+	const struct loopdev *dev = parts->dev;
+	struct part *part = &parts->part[parts->nr];
+	int number = blkid_partition_get_partno(found);
+
+	memset(part, 0, sizeof(*part));
+	part->map.sectors = visible_sectors(found, dev);
+	if (number <= 0 || number > MAX_NUMBER || !part->map.sectors)
+		return 0;
+	part->number = number;
+	part->map.target = TARGET_LINEAR;
+	part->map.read_only = dev->read_only;
+	table_format_linear(major(dev->devno), minor(dev->devno),
+			    blkid_partition_get_start(found) * SECTOR_SIZE,
+			    part->map.params);
+	if (!name_format_part(dev->name, number, part->name) ||
+	    !uuid_format_part(number, dev->uuid, part->uuid))
+		return -ENAMETOOLONG;
+	parts->nr++;
+	return 0;
+}
+
+static int read_parts(struct parts *parts, blkid_probe probe)
+{
+	blkid_partlist list;
+	int i, nr, rc;
+
+	blkid_probe_enable_superblocks(probe, 0);
+	blkid_probe_enable_partitions(probe, 1);
+	/* 0: there is a table, 1: there is none. */
+	rc = blkid_do_fullprobe(probe);
+	if (rc)
+		return rc < 0 ? -EIO : 0;
+	list = blkid_probe_get_partitions(probe);
+	if (!list)
+		return -ENOMEM;
+	nr = blkid_partlist_numof_partitions(list);
+	parts->part = xrealloc(NULL, (nr + 1) * sizeof(*parts->part));
+	for (i = 0; !rc && i < nr; i++)
+		rc = add_part(parts, blkid_partlist_get_partition(list, i));
+	return rc;
+}
+
+static int read_table(struct parts *parts)
+{
+	int fd = open(parts->node, O_RDONLY | O_CLOEXEC);
+	blkid_probe probe;
+	int rc = -ENOMEM;
+
+	if (fd < 0)
+		return -errno;
+	probe = blkid_new_probe();
+	if (probe && !blkid_probe_set_device(probe, fd, 0, 0))
+		rc = read_parts(parts, probe);
+	blkid_free_probe(probe);
+	close(fd);
+	return rc;
+}
+
+/* ---- the mappings ---- */
+
+static struct part *find_part(struct parts *parts, const char *uuid)
+{
+	size_t i;
+
+	for (i = 0; i < parts->nr; i++)
+		if (!strcmp(parts->part[i].uuid, uuid))
+			return &parts->part[i];
+	return NULL;
+}
+
+/* Keeps a mapping that is as it should be, for good, and removes any other. */
+static int keep_or_remove(const struct sysfs_dm *holder, void *data)
+{
+	struct parts *parts = data;
+	struct part *part;
+	int rc;
+
+	if (!uuid_is_part_of(holder->uuid, parts->dev->uuid))
+		return 0;
+	part = find_part(parts, holder->uuid);
+	if (part && loopdm_maps(part->uuid, &part->map) &&
+	    !loopdm_keep_at_close(part->uuid)) {
+		part->exists = true;
+		return 0;
+	}
+	rc = loopdm_remove(holder->name, holder->uuid);
+	if (!rc || rc == -ENXIO)
+		return 0;
+	warnx("%s%s: failed to remove partition: %s", DEV_MAPPER, holder->name,
+	      strerror(-rc));
+	return -1;
+}
+
+static void undo(const struct parts *parts)
+{
+	size_t i;
+
+	for (i = 0; i < parts->nr; i++) {
+		const struct part *part = &parts->part[i];
+
+		if (part->made && loopdm_remove(part->name, part->uuid) == -EBUSY)
+			loopdm_remove_at_close(part->uuid);
+	}
+}
+
+static int make_missing(struct parts *parts)
+{
+	char node[DEVNAME_SIZE];
+	size_t i;
+	int rc;
+
+	for (i = 0; i < parts->nr; i++) {
+		struct part *part = &parts->part[i];
+
+		if (part->exists)
+			continue;
+		rc = loopdm_create(part->name, part->uuid, &part->map);
+		if (rc) {
+			devname_path(part->name, node);
+			warn_scan(node, rc);
+			undo(parts);
+			return -1;
+		}
+		part->made = true;
+	}
+	return 0;
+}
+
+int partitions_scan(const struct loopdev *dev)
+{
+	struct parts parts = { .dev = dev };
+	int rc;
+
+	devname_path(dev->name, parts.node);
+	rc = read_table(&parts);
+	if (rc)
+		rc = warn_scan(parts.node, rc);
+	else
+		rc = sysfs_each_holder(dev->devno, keep_or_remove, &parts);
+	if (!rc)
+		rc = make_missing(&parts);
+	free(parts.part);
+	return rc ? -1 : 0;
+}
+
+int partitions_scan_device(const char *device)
+{
+	char name[NAME_SIZE];
+	struct loopdev dev;
+	int rc;
+
+	rc = devname_get(device, name, &dev);
+	if (!rc && !dev.active)
+		rc = -ENXIO;
+	if (rc == -ENODEV) {
+		warnx("%s: failed to use device: %s", device, strerror(-rc));
+		rc = -1;
+	} else if (rc) {
+		rc = warn_scan(device, rc);
+	} else {
+		signals_hold();
+		rc = partitions_scan(&dev);
+		signals_release();
+	}
+	loopdev_free(&dev);
+	return rc;
+}
+
+static int is_partition(const struct sysfs_dm *holder, void *data)
+{
+	const struct loopdev *dev = data;
+
+	return uuid_is_part_of(holder->uuid, dev->uuid);
+}
+
+bool partitions_exist(const struct loopdev *dev)
+{
+	return sysfs_each_holder(dev->devno, is_partition, (void *)dev) > 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * partitions: mappings for what the partition table of a device describes.
+ *
+ * They are linear devices, called as kpartx(8) calls them, with the UUID
+ * part<N>-<UUID of the device>. parted(8) and kpartx(8) make the same ones, so
+ * any of us finds and removes those of the others.
+ */
+#ifndef DMLOSETUP_PARTITIONS_H
+#define DMLOSETUP_PARTITIONS_H
+
+#include "loopdm.h"
+
+/*
+ * Makes the mappings on @dev agree with its partition table: what is gone or has
+ * moved is removed, what is missing is made. If one cannot be made, those that
+ * were made before it go again. Prints its own message; returns 0 or -1.
+ */
+int partitions_scan(const struct loopdev *dev);
+
+/* The same for the device of this name. */
+int partitions_scan_device(const char *device);
+
+bool partitions_exist(const struct loopdev *dev);
+
+#endif
