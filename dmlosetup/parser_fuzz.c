@@ -32,8 +32,10 @@ static void fuzz_table(const char *s)
 {
 	struct table_line line;
 
-	if (!table_parse(TARGET_FASTLOOP, s, &line))
+	if (!table_parse(TARGET_FASTLOOP, s, &line)) {
 		free(line.path);
+		free(line.features);
+	}
 	table_parse(TARGET_LINEAR, s, &line);
 }
 
