@@ -10,6 +10,7 @@
 
 #include "devname.h"
 #include "loopdm.h"
+#include "partitions.h"
 #include "sysfs.h"
 #include "util.h"
 
@@ -68,6 +69,7 @@ int detach_loopdev(const struct loopdev *dev)
 	int rc;
 
 	sysfs_each_holder(dev->devno, remove_partition, (void *)dev);
+	partitions_remove_unfinished(dev);
 	signals_hold();
 	rc = remove_lazily(dev->name, dev->uuid, dev->devno);
 	signals_release();

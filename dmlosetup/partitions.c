@@ -2,6 +2,7 @@
 #include "partitions.h"
 
 #include <blkid.h>
+#include <ctype.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +163,29 @@ static int keep_or_remove(const struct sysfs_dm *holder, void *data)
 	return -1;
 }
 
+static int remove_unfinished(const char *name, void *data)
+{
+	const struct loopdev *dev = data;
+	char again[NAME_SIZE], uuid[UUID_SIZE];
+	size_t len = strlen(name);
+	unsigned int number;
+
+	while (len && isdigit((unsigned char)name[len - 1]))
+		len--;
+	number = strtoul(name + len, NULL, 10);
+	/* By its UUID: it is not there, or in use, if it is another's. */
+	if (name_format_part(dev->name, number, again) &&
+	    !strcmp(name, again) && uuid_format_part(number, dev->uuid, uuid))
+		loopdm_remove(name, uuid);
+	return 0;
+}
+
+void partitions_remove_unfinished(const struct loopdev *dev)
+{
+	loopdm_each_name(dev->name, UUID_PREFIX_PART, remove_unfinished,
+			 (void *)dev);
+}
+
 static void undo(const struct parts *parts)
 {
 	size_t i;
@@ -185,6 +209,8 @@ static int make_missing(struct parts *parts)
 
 		if (part->exists)
 			continue;
+		/* The kernel takes neither its name nor its UUID twice. */
+		loopdm_remove(part->name, part->uuid);
 		rc = loopdm_create(part->name, part->uuid, &part->map);
 		if (rc) {
 			devname_path(part->name, node);

@@ -23,4 +23,10 @@ int partitions_scan_device(const char *device);
 
 bool partitions_exist(const struct loopdev *dev);
 
+/*
+ * Removes what somebody who was killed has left: mappings that have a name and no
+ * table yet, and so are on nothing.
+ */
+void partitions_remove_unfinished(const struct loopdev *dev);
+
 #endif

@@ -13,8 +13,7 @@
 #define QUOTE	"="
 
 /* Left free behind the UUID of a device for that of its partitions. */
-#define PART_PREFIX	"part"
-#define PART_ROOM	(sizeof(PART_PREFIX "999-") - 1)
+#define PART_ROOM	(sizeof(UUID_PREFIX_PART "999-") - 1)
 
 static bool has_prefix(const char *s, const char *prefix)
 {
@@ -113,7 +112,7 @@ bool uuid_is_free(const char *uuid)
 bool uuid_format_part(unsigned int number, const char *parent,
 		      char uuid[static UUID_SIZE])
 {
-	return snprintf(uuid, UUID_SIZE, PART_PREFIX "%u-%s", number, parent) <
+	return snprintf(uuid, UUID_SIZE, UUID_PREFIX_PART "%u-%s", number, parent) <
 		UUID_SIZE;
 }
 
@@ -123,9 +122,9 @@ unsigned int uuid_part_number(const char *uuid, const char **parent)
 	const char *digits;
 	size_t n;
 
-	if (!has_prefix(uuid, PART_PREFIX))
+	if (!has_prefix(uuid, UUID_PREFIX_PART))
 		return 0;
-	digits = uuid + strlen(PART_PREFIX);
+	digits = uuid + strlen(UUID_PREFIX_PART);
 	n = strspn(digits, "0123456789");
 	if (!n || digits[n] != '-')
 		return 0;

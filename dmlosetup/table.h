@@ -42,6 +42,7 @@
 
 #define UUID_PREFIX		"FASTLOOP-"
 #define UUID_PREFIX_FREE	UUID_PREFIX "free-"
+#define UUID_PREFIX_PART	"part"
 #define UUID_SIZE		129	/* with the final NUL, as the kernel's */
 
 #define NAME_PREFIX		"fastloop"
