@@ -75,13 +75,12 @@ static void floop_fill_add(struct floop_fill_job *job, struct floop_bio *fb)
 	job->nr_vecs += floop_count_vecs(fb);
 }
 
-static bool floop_fill_may_join(struct floop_backing *backing,
-				struct floop_bio *fb)
+/* Is it a write that still has to find its way? */
+static bool floop_fill_may_join(struct floop_bio *fb)
 {
 	return fb->state == FLOOP_BIO_ROUTE &&
 	       !(fb->opf & (REQ_PREFLUSH | REQ_FUA)) &&
-	       floop_bio_op(fb) == FLOOP_WRITE &&
-	       floop_file_direct(backing, fb);
+	       floop_bio_op(fb) == FLOOP_WRITE;
 }
 
 /* A write right behind the others that has to be filled, too. */
@@ -91,7 +90,9 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 	struct floop_answer answer;
 	sector_t nr_sectors;
 
-	if (fb->rest.bi_sector != (job->pos + job->len) >> SECTOR_SHIFT)
+	/* Of others, fb->part is what is under way. */
+	if (!floop_fill_may_join(fb) ||
+	    fb->rest.bi_sector != (job->pos + job->len) >> SECTOR_SHIFT)
 		return false;
 
 	floop_map_lookup(&job->backing->map, fb->rest.bi_sector, &answer);
@@ -99,7 +100,7 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 			   answer.nr_sectors);
 	fb->part = nr_sectors << SECTOR_SHIFT;
 
-	return floop_fill_may_join(job->backing, fb) &&
+	return floop_file_direct(job->backing, fb) &&
 	       bio_blkcg_css(fb->bio) == job->css &&
 	       floop_route(answer.kind, FLOOP_WRITE,
 			   floop_disk_takes(fb->target, fb->rest.bi_sector,
@@ -109,7 +110,8 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 
 static void floop_fill_collect(struct floop_fill_job *job, struct floop_bio *fb)
 {
-	bool join = floop_fill_may_join(job->backing, fb);
+	bool join = floop_fill_may_join(fb) &&
+		    floop_file_direct(job->backing, fb);
 
 	job->pos = (u64)fb->rest.bi_sector << SECTOR_SHIFT;
 	job->len = 0;

@@ -426,6 +426,12 @@ static void floop_clear_swapfile(struct floop_backing *backing)
 	inode_unlock(inode);
 }
 
+static long floop_lease_unset_work(void *backing)
+{
+	floop_lease_unset(backing);
+	return 0;
+}
+
 /* direct -> recall -> pin, or on to whatever recall does. */
 static const char *floop_go_pin(struct floop_backing *backing)
 {
@@ -440,7 +446,9 @@ static const char *floop_go_pin(struct floop_backing *backing)
 		floop_backing_update_mtime(backing);
 		backing->mtime_due = false;
 		backing->pinned = true;
-		floop_lease_unset(backing);
+		/* Who loads the table may lack the rights: see floop_lease_take(). */
+		work_on_cpu(raw_smp_processor_id(), floop_lease_unset_work,
+			    backing);
 	}
 	if (!error)
 		floop_set_mode(backing, FLOOP_MODE_PIN, NULL);
