@@ -206,6 +206,7 @@ class Runner:
         self.guests = guests
         self.number = 0
         self.child = None
+        self.ended = False
 
     def directory(self, kernel, name):
         """A fresh directory for one test's output."""
@@ -260,7 +261,7 @@ class Runner:
 
     def guest(self, tests, kernel, suffix):
         """Run tests with the same needs: in one guest, unless it is lost."""
-        while tests:
+        while tests and not self.ended:
             tests = self.batch(tests, kernel, suffix)
 
     def batch(self, tests, kernel, suffix):
@@ -510,6 +511,8 @@ def main():
 
     def interrupted(signum, _frame):
         parts.clear()
+        for r in runners:
+            r.ended = True
         for r in runners:
             r.stop()
         sys.exit(128 + signum)
