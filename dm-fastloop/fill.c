@@ -54,6 +54,7 @@ struct floop_fill_job {
 
 /* ---- who comes along ---- */
 
+/* Of a bio with data; write-zeroes has none. */
 static unsigned int floop_count_vecs(struct floop_bio *fb)
 {
 	struct bvec_iter part = fb->rest;
@@ -72,7 +73,8 @@ static void floop_fill_add(struct floop_fill_job *job, struct floop_bio *fb)
 {
 	list_add_tail(&fb->list, &job->bios);
 	job->len += fb->part;
-	job->nr_vecs += floop_count_vecs(fb);
+	if (floop_bio_op(fb) == FLOOP_WRITE)
+		job->nr_vecs += floop_count_vecs(fb);
 }
 
 /* Is it a write that still has to find its way? */
