@@ -8,7 +8,7 @@ fs=/mnt/fs
 img=$fs/img
 dev=/dev/mapper/dev
 keep=$((32 << 20))
-actions=${TORTURE_ACTIONS:-400}
+actions=${TORTURE_ACTIONS:-200}
 
 disk=$(scratch_disk 1)
 poison "$disk"
