@@ -10,6 +10,7 @@ where it runs:
   # timeout: SECONDS  its limit (default: 120 in a guest, 600 on this machine)
   # expect: REGEX     the kernel may say this; may be given several times
   # off: REASON       not run, counted as skipped, with the reason
+  # long: MINUTES     run only if named or with -a; else counted as skipped
 
 Status 0 passes, 77 skips (the reason is what follows SKIP: in the output),
 anything else fails, and so does whatever the kernel complains about meanwhile,
@@ -57,13 +58,14 @@ class Test:
         self.timeout = None
         self.expect = []
         self.off = None
+        self.long = None
 
     def read_header(self):
         """True if the file is a test."""
         with open(self.path, encoding="utf-8", errors="replace") as f:
             head = [line.rstrip("\n") for _, line in zip(range(40), f)]
         for line in head:
-            m = re.match(r"#\s*(guest|host|kernels|timeout|expect|off):\s*(.*)", line)
+            m = re.match(r"#\s*(guest|host|kernels|timeout|expect|off|long):\s*(.*)", line)
             if not m:
                 continue
             key, value = m.group(1), m.group(2).strip()
@@ -73,6 +75,8 @@ class Test:
                 self.kernels = value.split()
             elif key == "timeout":
                 self.timeout = int(value)
+            elif key == "long":
+                self.long = value
             elif key == "off":
                 self.off = value or "is off, and does not say why"
             else:
@@ -406,6 +410,8 @@ def parse_arguments():
                         metavar="DIR", help="another directory of tests")
     parser.add_argument("-o", "--results", metavar="DIR",
                         help="where output is kept (build/test-results)")
+    parser.add_argument("-a", "--all", action="store_true",
+                        help="those that take long, too")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count(),
                         metavar="N", help="guests at a time (as many as processors)")
     parser.add_argument("-x", "--times", type=int, default=1, metavar="N",
@@ -493,6 +499,9 @@ def main():
     kernels = args.kernel or ["debian"]
     tests = [t for t in find_tests(os.path.realpath(args.tests))
              if selected(t, args.pattern)]
+    for t in tests:
+        if t.long and not t.off and not args.all and not args.pattern:
+            t.off = f"takes {t.long} minutes; tests/run -a"
     jobs = list(jobs_for([t for t in tests if not t.off], kernels))
     if args.list:
         for kernel, suffix, hosts, guests in jobs:
