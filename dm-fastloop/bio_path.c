@@ -380,7 +380,13 @@ static void floop_step_look_up(struct floop_backing *backing,
 	if (answer->kind != FLOOP_UNKNOWN)
 		return;
 
-	/* Nobody knows: this block is the file's, for this time. */
+	/*
+	 * Nobody knows: this block is the file's, for this time. It may have
+	 * been forgotten with direct writes on their way to its other sectors;
+	 * they come before what the file system makes of the whole block.
+	 */
+	if (op_is_write(fb->opf))
+		floop_inflight_drain(&backing->inflight);
 	answer->kind = FLOOP_FILE;
 	answer->nr_sectors = (backing->geo.align >> SECTOR_SHIFT) -
 		(sector & ((backing->geo.align >> SECTOR_SHIFT) - 1));
