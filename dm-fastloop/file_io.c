@@ -9,22 +9,38 @@
 #include "file_io.h"
 #include "trace.h"
 
-/* The next fb->part bytes of the bio, for the file system to iterate over. */
+/* The next fb->part bytes of the bio. */
+static struct bvec_iter floop_file_part(struct floop_bio *fb)
+{
+	struct bvec_iter part = fb->rest;
+
+	part.bi_size = fb->part;
+
+	return part;
+}
+
+unsigned int floop_file_count_vecs(struct floop_bio *fb)
+{
+	struct bvec_iter part = floop_file_part(fb);
+	struct bvec_iter pos;
+	struct bio_vec bv;
+	unsigned int nr = 0;
+
+	__bio_for_each_bvec(bv, fb->bio, pos, part)
+		nr++;
+
+	return nr;
+}
+
+/* The part, for the file system to iterate over. */
 static void floop_file_iter(struct floop_bio *fb, unsigned int direction,
 			    struct iov_iter *iter)
 {
-	struct bvec_iter part = fb->rest;
-	struct bvec_iter pos;
-	struct bio_vec bv;
-	unsigned int nr_bvecs = 0;
-
-	part.bi_size = fb->part;
-	__bio_for_each_bvec(bv, fb->bio, pos, part)
-		nr_bvecs++;
+	struct bvec_iter part = floop_file_part(fb);
 
 	iov_iter_bvec(iter, direction,
-		      __bvec_iter_bvec(fb->bio->bi_io_vec, part), nr_bvecs,
-		      fb->part);
+		      __bvec_iter_bvec(fb->bio->bi_io_vec, part),
+		      floop_file_count_vecs(fb), fb->part);
 	iter->iov_offset = part.bi_bvec_done;
 }
 
@@ -62,11 +78,10 @@ static bool floop_refused_direct(struct floop_bio *fb, long ret)
 /* The file may have been truncated: beyond its end is nothing, as in loop. */
 static void floop_zero_tail(struct floop_bio *fb, unsigned int done)
 {
-	struct bvec_iter tail = fb->rest;
+	struct bvec_iter tail = floop_file_part(fb);
 	struct bvec_iter pos;
 	struct bio_vec bv;
 
-	tail.bi_size = fb->part;
 	bvec_iter_advance(fb->bio->bi_io_vec, &tail, done);
 	__bio_for_each_segment(bv, fb->bio, pos, tail)
 		memzero_bvec(&bv);
@@ -138,16 +153,15 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 		floop_file_complete(iocb, ret);
 }
 
-/* The next fb->part bytes of the bio, behind the nr_vecs that there are. */
+/* The part, behind the nr_vecs that there are. */
 static unsigned int floop_gather(struct floop_bio *fb, struct bio_vec *vecs,
 				 unsigned int nr_vecs)
 {
-	struct bvec_iter part = fb->rest;
+	struct bvec_iter part = floop_file_part(fb);
 	struct bvec_iter pos;
 	struct bio_vec bv;
 
-	part.bi_size = fb->part;
-	__bio_for_each_segment(bv, fb->bio, pos, part)
+	__bio_for_each_bvec(bv, fb->bio, pos, part)
 		vecs[nr_vecs++] = bv;
 
 	return nr_vecs;

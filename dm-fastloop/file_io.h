@@ -23,6 +23,12 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb);
 int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,
 		     bool *fell_back);
 
+/*
+ * The bio_vecs of fb->part bytes from the start of fb->rest on, of a bio with
+ * data; write-zeroes has none. Any context.
+ */
+unsigned int floop_file_count_vecs(struct floop_bio *fb);
+
 /* May fb->part bytes from the start of fb->rest on be written directly? */
 bool floop_file_direct(struct floop_backing *backing, struct floop_bio *fb);
 

@@ -54,27 +54,12 @@ struct floop_fill_job {
 
 /* ---- who comes along ---- */
 
-/* Of a bio with data; write-zeroes has none. */
-static unsigned int floop_count_vecs(struct floop_bio *fb)
-{
-	struct bvec_iter part = fb->rest;
-	struct bvec_iter pos;
-	struct bio_vec bv;
-	unsigned int nr = 0;
-
-	part.bi_size = fb->part;
-	__bio_for_each_segment(bv, fb->bio, pos, part)
-		nr++;
-
-	return nr;
-}
-
 static void floop_fill_add(struct floop_fill_job *job, struct floop_bio *fb)
 {
 	list_add_tail(&fb->list, &job->bios);
 	job->len += fb->part;
 	if (floop_bio_op(fb) == FLOOP_WRITE)
-		job->nr_vecs += floop_count_vecs(fb);
+		job->nr_vecs += floop_file_count_vecs(fb);
 }
 
 /* Is it a write that still has to find its way? */
@@ -107,7 +92,7 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 	       floop_route(answer.kind, FLOOP_WRITE,
 			   floop_disk_takes(fb->target, fb->rest.bi_sector,
 					    nr_sectors)) == FLOOP_DO_FILL &&
-	       job->nr_vecs + floop_count_vecs(fb) <= FLOOP_FILL_VECS;
+	       job->nr_vecs + floop_file_count_vecs(fb) <= FLOOP_FILL_VECS;
 }
 
 static void floop_fill_collect(struct floop_fill_job *job, struct floop_bio *fb)
