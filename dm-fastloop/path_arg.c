@@ -89,12 +89,18 @@ static size_t floop_text_end(struct floop_text *text)
 	return text->len;
 }
 
+/* All bytes of letters beyond ASCII: half of one would be no text. */
+static bool floop_must_encode(unsigned char c)
+{
+	return floop_must_quote(c) || floop_is_control(c) ||
+	       c == FLOOP_ENCODED || !isascii(c);
+}
+
 static void floop_put_encoded(struct floop_text *text, const char *path)
 {
 	floop_text_put(text, FLOOP_ENCODED);
 	for (; *path; path++) {
-		if (floop_must_quote(*path) || floop_is_control(*path) ||
-		    *path == FLOOP_ENCODED) {
+		if (floop_must_encode(*path)) {
 			floop_text_put(text, FLOOP_ENCODED);
 			floop_text_put(text, hex_asc_upper_hi(*path));
 			floop_text_put(text, hex_asc_upper_lo(*path));

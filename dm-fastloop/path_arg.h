@@ -28,8 +28,9 @@ const char *floop_path_decode(char *arg);
 
 /*
  * Prints @path so that it can be loaded again, by dmsetup too: plain, unless
- * it has white space, a backslash, a "#" or a control byte (below 0x20, or 0x7f);
- * then encoded. Writes at most @size bytes including the final NUL.
+ * it has white space, a backslash, a "#" or a control byte (below 0x20, or
+ * 0x7f); then encoded, with all bytes beyond ASCII too. Writes at most @size
+ * bytes including the final NUL.
  *
  * Returns the length that the whole needs without the NUL, as snprintf().
  */
