@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "extents.h"
 #include "map.h"
 #include "size.h"
@@ -18,26 +19,7 @@
 #include "tab.h"
 #include "util.h"
 
-static int nr_tests, nr_failed;
-static bool failed;	/* the test that is running */
 static unsigned long rounds = 100000;
-
-#define check(cond, ...) do {						\
-	if (!(cond)) {							\
-		printf("# %s:%d: %s: ", __FILE__, __LINE__, #cond);	\
-		printf(__VA_ARGS__);					\
-		putchar('\n');						\
-		failed = true;						\
-	}								\
-} while (0)
-
-static void run(const char *name, void (*fn)(void))
-{
-	failed = false;
-	fn();
-	nr_failed += failed;
-	printf("%sok %d - %s\n", failed ? "not " : "", ++nr_tests, name);
-}
 
 /* ---- lines of the tab ---- */
 

@@ -3,37 +3,19 @@
  * Unit tests for table.c and size.c, as a TAP stream. The last ones are random,
  * from a fixed seed; an argument is a number of rounds for them.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "size.h"
 #include "table.h"
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 #define ROUNDS		100000
-
-static int nr_tests, nr_failed;
-static bool failed;	/* the test that is running */
-
-#define check(cond, ...) do {						\
-	if (!(cond)) {							\
-		printf("# %s:%d: %s: ", __FILE__, __LINE__, #cond);	\
-		printf(__VA_ARGS__);					\
-		putchar('\n');						\
-		failed = true;						\
-	}								\
-} while (0)
-
-static void run(const char *name, void (*fn)(void))
-{
-	failed = false;
-	fn();
-	nr_failed += failed;
-	printf("%sok %d - %s\n", failed ? "not " : "", ++nr_tests, name);
-}
 
 static const struct {
 	struct ident id;
@@ -486,7 +468,7 @@ static void quote_encoded(const char *path, char *out)
 {
 	*out++ = '%';
 	for (; *path; path++) {
-		if (must_quote(*path))
+		if (must_quote(*path) || !isascii(*path))
 			out += sprintf(out, "%%%02X", (unsigned char)*path);
 		else
 			*out++ = *path;
