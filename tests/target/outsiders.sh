@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The part of outsiders-ext4 and outsiders-xfs that is the same: a file of 64
-# MiB, a part of it preallocated, with a device on it that is being hammered.
-# Sourced after io.sh; FS is set.
+# What outsiders-* and torture-* have in common: a file of 64 MiB, a part of it
+# preallocated, with a device on it that is being hammered. Sourced after io.sh;
+# FS is set.
 
 fs=/mnt/fs
 img=$fs/img

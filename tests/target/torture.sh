@@ -3,10 +3,8 @@
 # many; a long run is TORTURE_ACTIONS=10000.
 
 . "$TOP/tests/target/io.sh"
+. "$TOP/tests/target/outsiders.sh"
 
-fs=/mnt/fs
-img=$fs/img
-dev=/dev/mapper/dev
 keep=$((32 << 20))
 actions=${TORTURE_ACTIONS:-200}
 
@@ -21,13 +19,7 @@ torture -n "$actions" -S 7 -d dev $img $keep
 hammer_alive io || hammer_stop io
 wait_mode dev direct 60
 flowing dev
-hammer_stop io
 dmsetup status dev
 assert_ge "$(status_field dev recalls)" $((actions / 40)) recalls
-fl_remove dev
-hammer_check io cache:$img
-umount $fs
-check_fs "$FS" "$disk"
-mount "$disk" $fs
-hammer_check io cache:$img
+finish
 umount $fs
