@@ -230,6 +230,16 @@ class Runner:
             os.killpg(self.child.pid, signal.SIGKILL)
             self.child.wait()
 
+    def part(self, tests, kernel, suffix):
+        """Run tests of one kind."""
+        if tests[0].where == "guest":
+            self.guest(tests, kernel, suffix)
+            return
+        for test in tests:
+            if self.ended:
+                return
+            self.host(test, kernel, test.name)
+
     # ---- on this machine
 
     def build(self, name, command):
@@ -438,10 +448,15 @@ def jobs_for(tests, kernels):
         yield kernel, suffix, hosts, guests
 
 
-def split_groups(jobs, ready):
-    """(tests, kernel, suffix) for each guest, those that take longest first."""
+def split_jobs(jobs, ready):
+    """(tests, kernel, suffix) for this machine and for each guest, those that
+    take longest first. This machine's run one after the other: they may take
+    each other's time, but not each other's files."""
     parts = []
-    for kernel, suffix, _, guests in jobs:
+    hosts = []
+    for kernel, suffix, here, guests in jobs:
+        if here:
+            hosts.append((here, kernel, suffix))
         for group in guests.values():
             part = []
             for test in group if kernel in ready else []:
@@ -452,10 +467,10 @@ def split_groups(jobs, ready):
             if part:
                 parts.append((part, kernel, suffix))
     parts.sort(key=lambda p: -sum(t.timeout for t in p[0]))
-    return collections.deque(parts)
+    return collections.deque(hosts + parts)
 
 
-def run_guests(runners, parts):
+def run_parts(runners, parts):
     """All parts, as many at a time as there are runners."""
     errors = []
 
@@ -468,7 +483,7 @@ def run_guests(runners, parts):
     def work(runner):
         try:
             while part := next_part():
-                runner.guest(*part)
+                runner.part(*part)
         except Exception as e:  # pylint: disable=broad-except
             errors.append(e)
 
@@ -528,10 +543,6 @@ def main():
 
     signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
-    for kernel, _, hosts, _ in jobs:
-        for test in hosts:
-            test.timeout *= args.times
-            runner.host(test, kernel, test.name)
     # The harness's own tests need nothing of ours.
     needed = [kernel for kernel, _, _, guests in jobs if guests]
     ready = needed
@@ -542,10 +553,10 @@ def main():
             for test in group:
                 report.add(test.name + suffix, Result(
                     "fail", 0, ["what it needs was not built"]))
-    parts.extend(split_groups(jobs, ready))
+    parts.extend(split_jobs(jobs, ready))
     for t in (t for part in parts for t in part[0]):
         t.timeout *= args.times
-    run_guests(runners, parts)
+    run_parts(runners, parts)
     return report.end()
 
 
