@@ -144,6 +144,18 @@ static void floop_lease_unset(struct floop_backing *backing)
 	}
 }
 
+const char *floop_mode_name(enum floop_mode mode)
+{
+	static const char * const names[] = {
+		[FLOOP_MODE_FILE]	= "file",
+		[FLOOP_MODE_DIRECT]	= "direct",
+		[FLOOP_MODE_RECALL]	= "recall",
+		[FLOOP_MODE_PIN]	= "pin",
+	};
+
+	return names[mode];
+}
+
 /* ---- changes of mode; state_lock held ---- */
 
 static void floop_set_mode(struct floop_backing *backing, enum floop_mode mode,

@@ -13,6 +13,9 @@ void floop_lease_module_exit(void);
 
 void floop_lease_init(struct floop_backing *backing);
 
+/* The word for the status line; any context. */
+const char *floop_mode_name(enum floop_mode mode);
+
 /*
  * Tries to go from file to direct mode now; on failure backing->reason says
  * why and, if it may pass, another attempt is scheduled. May sleep long.

@@ -17,6 +17,7 @@
 #include "bio_path.h"
 #include "compat.h"
 #include "lease.h"
+#include "message.h"
 #include "path_arg.h"
 #include "source.h"
 
@@ -24,9 +25,6 @@
 #include "trace.h"
 
 #define DM_MSG_PREFIX "fastloop"
-
-/* Jiffies; a message keeps the table from being replaced. */
-#define FLOOP_PRELOAD_MESSAGE	HZ
 
 struct floop_c {
 	struct floop_target target;	/* what the I/O path needs */
@@ -44,18 +42,6 @@ struct floop_c {
 };
 
 /* ---- modes ---- */
-
-static const char *floop_mode_name(enum floop_mode mode)
-{
-	static const char * const names[] = {
-		[FLOOP_MODE_FILE]	= "file",
-		[FLOOP_MODE_DIRECT]	= "direct",
-		[FLOOP_MODE_RECALL]	= "recall",
-		[FLOOP_MODE_PIN]	= "pin",
-	};
-
-	return names[mode];
-}
 
 /* For "dmsetup wait", and for programs that listen to uevents. */
 static void floop_mode_changed(struct floop_watcher *watcher)
@@ -451,94 +437,12 @@ static void floop_status(struct dm_target *ti, status_type_t type,
 	}
 }
 
-/* ---- messages ---- */
-
-/* Learns for as long as a message may take. The answer: sectors known, of. */
-static int floop_message_preload(struct floop_target *target, char *result,
-				 unsigned int maxlen)
-{
-	struct floop_backing *backing = target->backing;
-	unsigned int noio = floop_fs_lock(backing);
-	unsigned int sz = 0;
-	int ret = -EAGAIN;
-
-	if (floop_backing_is_mapped(backing)) {
-		floop_source_preload(backing, FLOOP_PRELOAD_MESSAGE);
-		DMEMIT("%llu/%llu", (u64)backing->map.known,
-		       backing->geo.file_len >> SECTOR_SHIFT);
-		ret = 1;
-	}
-	floop_fs_unlock(backing, noio);
-
-	return ret;
-}
-
-/* Forgets the map, unless that is pinned. */
-static int floop_message_drop(struct floop_target *target, char *result,
-			      unsigned int maxlen)
-{
-	unsigned int noio = floop_fs_lock(target->backing);
-	int ret = -EBUSY;
-
-	if (!target->backing->pinned) {
-		floop_map_clear(&target->backing->map);
-		ret = 0;
-	}
-	floop_fs_unlock(target->backing, noio);
-
-	return ret;
-}
-
-/* Tries to go to direct mode now; the answer: mode and reason. */
-static int floop_message_recheck(struct floop_target *target, char *result,
-				 unsigned int maxlen)
-{
-	struct floop_backing *backing = target->backing;
-	const char *reason;
-	unsigned int sz = 0;
-
-	floop_lease_take(backing);
-	reason = floop_backing_is_mapped(backing) ? NULL :
-						    READ_ONCE(backing->reason);
-	DMEMIT("%s %s", floop_mode_name(READ_ONCE(backing->mode)),
-	       reason ? reason : "-");
-
-	return 1;
-}
-
-static int floop_message_reset_stats(struct floop_target *target, char *result,
-				     unsigned int maxlen)
-{
-	floop_stat_reset(target->stats);
-
-	return 0;
-}
-
-static const struct {
-	const char *name;
-	int (*run)(struct floop_target *target, char *result,
-		   unsigned int maxlen);
-} floop_messages[] = {
-	{ "preload", floop_message_preload },
-	{ "drop", floop_message_drop },
-	{ "recheck", floop_message_recheck },
-	{ "reset_stats", floop_message_reset_stats },
-};
-
-/* Returns 0, 1 with an answer in @result, or an error. */
 static int floop_message(struct dm_target *ti, unsigned int argc, char **argv,
 			 char *result, unsigned int maxlen)
 {
 	struct floop_c *fc = ti->private;
-	size_t i;
 
-	for (i = 0; argc == 1 && i < ARRAY_SIZE(floop_messages); i++)
-		if (!strcasecmp(argv[0], floop_messages[i].name))
-			return floop_messages[i].run(&fc->target, result,
-						     maxlen);
-
-	DMWARN("Unknown message: preload, drop, recheck and reset_stats are known");
-	return -EINVAL;
+	return floop_message_run(&fc->target, argc, argv, result, maxlen);
 }
 
 /* ---- limits ---- */
