@@ -107,7 +107,7 @@ static void wait_until_gone(const struct loopdev *dev)
 {
 	while (sysfs_is_dm(dev->devno, dev->uuid))
 		sleep_ms(GONE_DELAY_MS);
-	loopdm_wait_for_node(dev->name);
+	loopdm_wait_for_node(dev->name, 0);
 }
 
 int detach_devices(const char *const *devices, size_t nr, bool wait)

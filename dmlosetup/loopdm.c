@@ -337,19 +337,25 @@ void loopdm_list_free(struct loopdev *devs, size_t nr)
 	free(devs);
 }
 
-/*
- * Makes /dev/mapper/@name agree with the kernel where udev did not: there is
- * none, its rules are not installed, or an older node is in its way.
- */
-static void sync_node(const char *name, dev_t devno)
+/* Does /dev/mapper/@name agree with the kernel? @devno 0: there is none. */
+static bool node_is_right(const char *name, dev_t devno)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	bool exists;
 
 	snprintf(path, sizeof(path), "%s/%s", dm_dir(), name);
-	exists = !(devno ? stat(path, &st) : lstat(path, &st));
-	if (devno ? exists && st.st_rdev == devno : !exists)
+	if (!devno)
+		return lstat(path, &st);
+	return !stat(path, &st) && st.st_rdev == devno;
+}
+
+/*
+ * Makes it agree where udev did not: there is none, its rules are not
+ * installed, or an older node is in its way.
+ */
+static void sync_node(const char *name, dev_t devno)
+{
+	if (node_is_right(name, devno))
 		return;
 	run_once(new_task(DM_DEVICE_MKNODES, name, NULL));
 	dm_task_update_nodes();
@@ -394,16 +400,14 @@ int loopdm_keep_at_close(const char *uuid)
 	return run_once(dmt);
 }
 
-void loopdm_wait_for_node(const char *name)
+void loopdm_wait_for_node(const char *name, dev_t devno)
 {
-	char path[PATH_MAX];
-	struct stat st;
 	int tries;
 
-	snprintf(path, sizeof(path), "%s/%s", dm_dir(), name);
-	for (tries = 0; tries < NODE_TRIES && !lstat(path, &st); tries++)
+	for (tries = 0; tries < NODE_TRIES && !node_is_right(name, devno);
+	     tries++)
 		sleep_ms(NODE_DELAY_MS);
-	sync_node(name, 0);
+	sync_node(name, devno);
 }
 
 static int create_empty(const char *name, const char *uuid, dev_t *devno)

@@ -97,7 +97,11 @@ int loopdm_remove(const char *name, const char *uuid);
 int loopdm_remove_at_close(const char *uuid);
 int loopdm_keep_at_close(const char *uuid);
 
-/* Nobody waits for udev when a device is removed at its last close. This does. */
-void loopdm_wait_for_node(const char *name);
+/*
+ * Waits for udev to have made the node of a device or, with @devno 0, to have
+ * taken it away: for what was begun by somebody who did not wait, or was killed.
+ * Then sees to it itself.
+ */
+void loopdm_wait_for_node(const char *name, dev_t devno);
 
 #endif

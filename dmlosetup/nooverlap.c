@@ -58,8 +58,11 @@ static int reuse(const struct attach *req, const struct loopdev *dev)
 		return -1;
 	}
 	rc = loopdm_keep_at_close(dev->uuid);
-	if (!rc)
+	if (!rc) {
+		/* Who made it may still be waiting for that. */
+		loopdm_wait_for_node(dev->name, dev->devno);
 		return 1;
+	}
 	/* It is being removed, or was. */
 	if (rc == -ENXIO || rc == -EBUSY)
 		return 0;

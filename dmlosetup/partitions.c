@@ -153,6 +153,8 @@ static int keep_or_remove(const struct sysfs_dm *holder, void *data)
 	if (part && loopdm_maps(part->uuid, &part->map) &&
 	    !loopdm_keep_at_close(part->uuid)) {
 		part->exists = true;
+		/* Who made it may not have lived to see it. */
+		loopdm_wait_for_node(part->name, holder->devno);
 		return 0;
 	}
 	rc = loopdm_remove(holder->name, holder->uuid);
@@ -229,6 +231,7 @@ int partitions_scan(const struct loopdev *dev)
 	int rc;
 
 	devname_path(dev->name, parts.node);
+	loopdm_wait_for_node(dev->name, dev->devno);
 	rc = read_table(&parts);
 	if (rc)
 		rc = warn_scan(parts.node, rc);
