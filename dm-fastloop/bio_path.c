@@ -80,30 +80,33 @@ static bool floop_write_met_pages(struct floop_backing *backing,
 				      pos + fb->part - 1);
 }
 
-/* What the disk has ended leaves its section; returns true for CHECK. */
-static bool floop_bio_disk_ended(struct floop_backing *backing,
-				 struct floop_bio *fb, blk_status_t status)
+/* The disk has written a part; leaves its section. Returns true for CHECK. */
+static bool floop_bio_written(struct floop_backing *backing,
+			      struct floop_bio *fb, blk_status_t status)
 {
-	bool check = false;
+	bool check;
 
-	if (op_is_write(fb->opf) && fb->part) {
-		floop_backing_written(backing);
-		floop_backing_end_write(backing);
-		check = !status && floop_write_met_pages(backing, fb);
-	}
-
+	floop_backing_written(backing);
+	floop_backing_end_write(backing);
+	check = !status && floop_write_met_pages(backing, fb);
 	/* Out of the section before into a queue: recall waits for sections. */
 	floop_bio_leave(backing, fb);
 
 	return check;
 }
 
-int floop_bio_end_io(struct floop_target *target, struct floop_bio *fb,
-		     struct bio *bio, blk_status_t *error)
+int floop_bio_end_io(struct dm_target *ti, struct bio *bio,
+		     blk_status_t *error)
 {
-	if (fb->state != FLOOP_BIO_DISK)
+	struct floop_bio *fb = dm_per_bio_data(bio, sizeof(*fb));
+	struct floop_target *target = ti->private;
+
+	if (fb->state == FLOOP_BIO_DISK) {
+		floop_bio_leave(target->backing, fb);
 		return DM_ENDIO_DONE;
-	if (likely(!floop_bio_disk_ended(target->backing, fb, *error)))
+	}
+	if (fb->state != FLOOP_BIO_WRITE ||
+	    likely(!floop_bio_written(target->backing, fb, *error)))
 		return DM_ENDIO_DONE;
 
 	/* It will be ended again: rq-qos must not count that twice. */
@@ -119,8 +122,8 @@ int floop_bio_end_io(struct floop_target *target, struct floop_bio *fb,
 
 /* ---- map ---- */
 
-static int floop_bio_to_worker(struct floop_target *target,
-			       struct floop_bio *fb, struct bio *bio)
+static noinline int floop_bio_to_worker(struct floop_target *target,
+					struct floop_bio *fb, struct bio *bio)
 {
 	if (bio->bi_opf & REQ_NOWAIT) {
 		fb->state = FLOOP_BIO_DONE;
@@ -142,22 +145,35 @@ static int floop_bio_to_worker(struct floop_target *target,
 	return DM_MAPIO_SUBMITTED;
 }
 
-static int floop_bio_to_disk(struct floop_target *target, struct floop_bio *fb,
-			     struct bio *bio, sector_t phys)
+static int floop_bio_to_disk(struct floop_backing *backing, struct bio *bio,
+			     sector_t phys)
 {
-	struct floop_backing *backing = target->backing;
-
 	/* Somebody may have to wait for it who does not poll. */
 	bio_clear_polled(bio);
-	fb->rest = bio->bi_iter;
-	fb->part = bio->bi_iter.bi_size;
-	fb->epoch = READ_ONCE(backing->epoch);
-	fb->opf = bio->bi_opf;
-	fb->state = FLOOP_BIO_DISK;
 	bio_set_dev(bio, backing->bdev);
 	bio->bi_iter.bi_sector = phys;
 
 	return DM_MAPIO_REMAPPED;
+}
+
+/* A write; more has to be known of it when it has ended. May return -EAGAIN. */
+static int floop_bio_write_disk(struct floop_target *target,
+				struct floop_bio *fb, struct bio *bio,
+				sector_t phys)
+{
+	struct floop_backing *backing = target->backing;
+
+	if (unlikely(!floop_backing_start_write(backing)))
+		return -EAGAIN;
+
+	floop_stat_inc(target->stats, FLOOP_REMAPPED_WRITES);
+	fb->state = FLOOP_BIO_WRITE;
+	fb->rest = bio->bi_iter;
+	fb->part = bio->bi_iter.bi_size;
+	fb->epoch = READ_ONCE(backing->epoch);
+	fb->opf = bio->bi_opf;
+
+	return floop_bio_to_disk(backing, bio, phys);
 }
 
 static int floop_bio_done(struct floop_bio *fb, struct bio *bio)
@@ -172,8 +188,8 @@ static int floop_bio_done(struct floop_bio *fb, struct bio *bio)
  * One disk flush is enough while no metadata waits for an fsync, since all
  * data that was acknowledged has been written there. Time stamps move meanwhile.
  */
-static int floop_bio_map_flush(struct floop_target *target,
-			       struct floop_bio *fb, struct bio *bio)
+static noinline int floop_bio_map_flush(struct floop_target *target,
+					struct floop_bio *fb, struct bio *bio)
 {
 	struct floop_backing *backing = target->backing;
 
@@ -182,7 +198,8 @@ static int floop_bio_map_flush(struct floop_target *target,
 	if (floop_backing_is_mapped(backing) &&
 	    floop_backing_synced(backing)) {
 		floop_backing_mtime_now(backing);
-		return floop_bio_to_disk(target, fb, bio, 0);
+		fb->state = FLOOP_BIO_DISK;
+		return floop_bio_to_disk(backing, bio, 0);
 	}
 	floop_bio_leave(backing, fb);
 
@@ -198,25 +215,20 @@ static bool floop_refuses_writes(struct floop_backing *backing)
 	return !backing->writable || IS_IMMUTABLE(backing->mapping->host);
 }
 
-int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
-		  struct bio *bio)
+/*
+ * For a bio in a section, in direct mode. Returns what map() does; or -EAGAIN,
+ * for the worker, and then the section has not been left.
+ */
+static __always_inline int floop_bio_map_known(struct floop_target *target,
+					       struct floop_bio *fb,
+					       struct bio *bio)
 {
 	struct floop_backing *backing = target->backing;
 	enum floop_op op = floop_op(bio->bi_opf, target->punch);
-	bool write = op_is_write(bio->bi_opf);
-	struct floop_answer answer;
+	struct floop_answer answer =
+		floop_map_lookup(&backing->map, bio->bi_iter.bi_sector);
 	enum floop_verb verb;
 
-	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
-		return floop_bio_map_flush(target, fb, bio);
-	if (unlikely(write && floop_refuses_writes(backing)))
-		return DM_MAPIO_KILL;
-
-	floop_bio_enter(backing, fb);
-	if (unlikely(!floop_backing_is_mapped(backing)))
-		goto to_worker;
-
-	floop_map_lookup(&backing->map, bio->bi_iter.bi_sector, &answer);
 	/*
 	 * FUA promises the metadata too: the worker syncs that first. After the
 	 * look-up: a range that was found has raised dirty_seq before, if a
@@ -225,7 +237,7 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 	if (unlikely(bio->bi_opf & REQ_FUA)) {
 		smp_rmb();	/* see above */
 		if (!floop_backing_synced(backing))
-			goto to_worker;
+			return -EAGAIN;
 	}
 	if (answer.nr_sectors < bio_sectors(bio)) {
 		/*
@@ -234,7 +246,7 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 		 * back whatever they are.
 		 */
 		if (bio->bi_opf & REQ_NOWAIT || op >= FLOOP_UNMAP)
-			goto to_worker;
+			return -EAGAIN;
 		dm_accept_partial_bio(bio, answer.nr_sectors);
 	}
 
@@ -245,14 +257,12 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 			     op, verb);
 	switch (verb) {
 	case FLOOP_DO_REMAP:
-		if (write) {
-			if (unlikely(!floop_backing_start_write(backing)))
-				goto to_worker;
-			floop_stat_inc(target->stats, FLOOP_REMAPPED_WRITES);
-		} else {
-			floop_stat_inc(target->stats, FLOOP_REMAPPED_READS);
-		}
-		return floop_bio_to_disk(target, fb, bio, answer.phys);
+		if (op != FLOOP_READ)
+			return floop_bio_write_disk(target, fb, bio,
+						    answer.phys);
+		floop_stat_inc(target->stats, FLOOP_REMAPPED_READS);
+		fb->state = FLOOP_BIO_DISK;
+		return floop_bio_to_disk(backing, bio, answer.phys);
 	case FLOOP_DO_ZERO:
 		floop_bio_leave(backing, fb);
 		floop_stat_inc(target->stats, FLOOP_ZERO_READS);
@@ -262,11 +272,35 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 		floop_bio_leave(backing, fb);
 		return floop_bio_done(fb, bio);
 	default:
-		break;
+		return -EAGAIN;
 	}
+}
 
-to_worker:
+int floop_bio_map(struct dm_target *ti, struct bio *bio)
+{
+	struct floop_bio *fb = dm_per_bio_data(bio, sizeof(*fb));
+	struct floop_target *target = ti->private;
+	struct floop_backing *backing = target->backing;
+	int ret;
+
+	/* From here on a sector of the file. */
+	bio->bi_iter.bi_sector = target->start +
+		dm_target_offset(ti, bio->bi_iter.bi_sector);
+
+	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
+		return floop_bio_map_flush(target, fb, bio);
+	if (op_is_write(bio->bi_opf) &&
+	    unlikely(floop_refuses_writes(backing)))
+		return DM_MAPIO_KILL;
+
+	floop_bio_enter(backing, fb);
+	if (likely(floop_backing_is_mapped(backing))) {
+		ret = floop_bio_map_known(target, fb, bio);
+		if (likely(ret != -EAGAIN))
+			return ret;
+	}
 	floop_bio_leave(backing, fb);
+
 	return floop_bio_to_worker(target, fb, bio);
 }
 
@@ -275,12 +309,19 @@ to_worker:
 static void floop_clone_end_io(struct bio *clone)
 {
 	struct floop_bio *fb = clone->bi_private;
+	struct floop_backing *backing = fb->target->backing;
 	blk_status_t status = clone->bi_status;
+	bool check = false;
 
 	/* Before anything that waits for the worker, who may wait for it. */
 	bio_put(clone);
 
-	if (floop_bio_disk_ended(fb->target->backing, fb, status))
+	if (!op_is_write(fb->opf) || !fb->part)
+		floop_bio_leave(backing, fb);
+	else
+		check = floop_bio_written(backing, fb, status);
+
+	if (check)
 		floop_bio_requeue(fb, FLOOP_BIO_CHECK);
 	else
 		floop_bio_part_done(fb, status);
@@ -398,10 +439,10 @@ static void floop_step_look_up(struct floop_backing *backing,
 {
 	sector_t sector = fb->rest.bi_sector;
 
-	floop_map_lookup(&backing->map, sector, answer);
+	*answer = floop_map_lookup(&backing->map, sector);
 	if (answer->kind == FLOOP_UNKNOWN) {
 		floop_source_look_ahead(backing, sector);
-		floop_map_lookup(&backing->map, sector, answer);
+		*answer = floop_map_lookup(&backing->map, sector);
 	}
 	if (answer->kind == FLOOP_UNKNOWN) {
 		/* Nobody knows: this block is the file's, for this time. */

@@ -15,6 +15,7 @@
 #define FLOOP_BIO_PATH_H
 
 #include <linux/bio.h>
+#include <linux/device-mapper.h>
 #include <linux/fs.h>
 
 #include "backing.h"
@@ -33,21 +34,24 @@ struct floop_target {
 enum floop_bio_state {
 	FLOOP_BIO_ROUTE,	/* queued: a part has to find its way */
 	FLOOP_BIO_CHECK,	/* queued: written to the disk; pages to drop */
-	FLOOP_BIO_DISK,		/* sent to the disk by map() */
+	FLOOP_BIO_DISK,		/* sent to the disk by map(): read or flush */
+	FLOOP_BIO_WRITE,	/* the same, a write: to be looked after */
 	FLOOP_BIO_DONE,		/* ended by us: dm may have it back */
 };
 
 /* dm's per-bio data. What map() writes comes first. */
 struct floop_bio {
+	enum floop_bio_state state;
+	unsigned int section;		/* of backing->inflight */
+
 	/*
 	 * What has not been done yet; bi_sector is in the file. While a part
-	 * of it is under way, that part is still in here.
+	 * of it is under way, that part is still in here. From here on not in
+	 * state FLOOP_BIO_DISK.
 	 */
 	struct bvec_iter rest;
 	unsigned int part;		/* bytes of it that are under way */
 	u32 epoch;			/* see fill.c */
-	enum floop_bio_state state;
-	unsigned int section;		/* of backing->inflight */
 	bool buffered;			/* direct I/O has refused this part */
 	blk_status_t status;		/* of a fill that is being published */
 	blk_opf_t opf;			/* as it came; lower layers edit theirs */
@@ -66,11 +70,10 @@ static inline bool floop_disk_takes(struct floop_target *target,
 	return likely(!((sector | nr_sectors) & target->block_mask));
 }
 
-/* dm's map and end_io; bio->bi_iter.bi_sector is in the file already. */
-int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
-		  struct bio *bio);
-int floop_bio_end_io(struct floop_target *target, struct floop_bio *fb,
-		     struct bio *bio, blk_status_t *error);
+/* dm's map and end_io; ti->private is a struct floop_target. */
+int floop_bio_map(struct dm_target *ti, struct bio *bio);
+int floop_bio_end_io(struct dm_target *ti, struct bio *bio,
+		     blk_status_t *error);
 
 /*
  * The part under way has ended: goes on with the rest, or ends the bio. Any

@@ -47,15 +47,6 @@
 
 #define FLOOP_TREE_FLAGS	(MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE)
 
-/*
- * An entry is the value (phys - sector + FLOOP_BIAS) << FLOOP_KIND_BITS | kind;
- * biased since a value entry has no sign. Kinds without a place have a zero
- * above the kind bits, so that equal entries are exactly those to be joined.
- */
-#define FLOOP_KIND_BITS		2
-#define FLOOP_KIND_MASK		((1UL << FLOOP_KIND_BITS) - 1)
-#define FLOOP_BIAS		FLOOP_MAX_SECTORS
-
 static_assert(FLOOP_FILE <= FLOOP_KIND_MASK);
 static_assert(2 * FLOOP_MAX_SECTORS <= LONG_MAX >> FLOOP_KIND_BITS);
 
@@ -66,16 +57,6 @@ static void *floop_entry(enum floop_kind kind, sector_t sector, sector_t phys)
 	if (kind == FLOOP_WRITTEN)
 		place = phys - sector + FLOOP_BIAS;
 	return xa_mk_value(place << FLOOP_KIND_BITS | kind);
-}
-
-static enum floop_kind floop_entry_kind(void *entry)
-{
-	return xa_to_value(entry) & FLOOP_KIND_MASK;
-}
-
-static sector_t floop_entry_phys(void *entry, sector_t sector)
-{
-	return sector + (xa_to_value(entry) >> FLOOP_KIND_BITS) - FLOOP_BIAS;
 }
 
 int floop_map_init(struct floop_extent_map *map, sector_t nr_sectors)
@@ -131,28 +112,6 @@ void floop_map_clear(struct floop_extent_map *map)
 	mtree_unlock(&map->tree);
 }
 
-static void floop_answer_set(struct floop_answer *answer, sector_t sector,
-			     void *entry, unsigned long last)
-{
-	if (unlikely(!entry)) {
-		answer->kind = FLOOP_UNKNOWN;
-		last = min_t(unsigned long, last, FLOOP_MAX_SECTORS - 1);
-	} else {
-		answer->kind = floop_entry_kind(entry);
-		answer->phys = floop_entry_phys(entry, sector);
-	}
-	answer->nr_sectors = last - sector + 1;
-}
-
-/* On the CPU that it runs on; preemption is off. */
-static struct floop_memo *floop_map_memo(struct floop_extent_map *map,
-					 sector_t sector)
-{
-	unsigned int part = (sector >> map->memo_shift) % FLOOP_MEMOS;
-
-	return &this_cpu_ptr(map->memos)->part[part];
-}
-
 /* The range that @sector is in, as the tree has it. False: no firm answer. */
 static bool floop_map_walk(struct floop_extent_map *map, sector_t sector,
 			   struct floop_memo *found)
@@ -180,40 +139,22 @@ static bool floop_map_walk(struct floop_extent_map *map, sector_t sector,
 	return false;
 }
 
-static noinline void floop_map_lookup_tree(struct floop_extent_map *map,
-					   sector_t sector,
-					   struct floop_answer *answer)
+struct floop_found floop_map_find(struct floop_extent_map *map,
+				  sector_t sector)
 {
-	struct floop_memo found;
+	struct floop_found found = { .entry = NULL, .last = ULONG_MAX };
+	struct floop_memo memo;
 
-	if (!floop_map_walk(map, sector, &found)) {
-		floop_answer_set(answer, sector, NULL, ULONG_MAX);
-		return;
-	}
+	if (!floop_map_walk(map, sector, &memo))
+		return found;
 
 	preempt_disable();
-	*floop_map_memo(map, sector) = found;
+	*floop_map_memo(map, sector) = memo;
 	preempt_enable();
-	floop_answer_set(answer, sector, found.entry, found.last);
-}
+	found.entry = memo.entry;
+	found.last = memo.last;
 
-void floop_map_lookup(struct floop_extent_map *map, sector_t sector,
-		      struct floop_answer *answer)
-{
-	struct floop_memo *memo;
-
-	preempt_disable();
-	memo = floop_map_memo(map, sector);
-	/* As long as nothing has changed, it is what the tree would say. */
-	if (likely(memo->changes == READ_ONCE(map->changes) &&
-		   sector >= memo->first && sector <= memo->last)) {
-		floop_answer_set(answer, sector, memo->entry, memo->last);
-		preempt_enable();
-		return;
-	}
-	preempt_enable();
-
-	floop_map_lookup_tree(map, sector, answer);
+	return found;
 }
 
 /* One mutation: what it stores, and what that does to the counters. */

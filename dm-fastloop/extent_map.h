@@ -25,9 +25,15 @@
 #ifndef FLOOP_EXTENT_MAP_H
 #define FLOOP_EXTENT_MAP_H
 
+#include <linux/compiler.h>
+#include <linux/limits.h>
 #include <linux/maple_tree.h>
+#include <linux/minmax.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/seqlock.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 
 enum floop_kind {
 	FLOOP_UNKNOWN,		/* not looked up yet */
@@ -91,12 +97,80 @@ void floop_map_exit(struct floop_extent_map *map);
 void floop_map_clear(struct floop_extent_map *map);
 
 /*
+ * An entry is the value (phys - sector + FLOOP_BIAS) << FLOOP_KIND_BITS | kind;
+ * biased since a value entry has no sign. Kinds without a place have a zero
+ * above the kind bits, so that equal entries are exactly those to be joined.
+ */
+#define FLOOP_KIND_BITS		2
+#define FLOOP_KIND_MASK		((1UL << FLOOP_KIND_BITS) - 1)
+#define FLOOP_BIAS		FLOOP_MAX_SECTORS
+
+static inline enum floop_kind floop_entry_kind(void *entry)
+{
+	return xa_to_value(entry) & FLOOP_KIND_MASK;
+}
+
+static inline sector_t floop_entry_phys(void *entry, sector_t sector)
+{
+	return sector + (xa_to_value(entry) >> FLOOP_KIND_BITS) - FLOOP_BIAS;
+}
+
+/* A range as far as it is of interest; two words, to stay in registers. */
+struct floop_found {
+	void *entry;			/* NULL: unknown */
+	unsigned long last;
+};
+
+/* On the CPU that it runs on; preemption is off. */
+static inline struct floop_memo *floop_map_memo(struct floop_extent_map *map,
+						sector_t sector)
+{
+	unsigned int part = (sector >> map->memo_shift) % FLOOP_MEMOS;
+
+	return &this_cpu_ptr(map->memos)->part[part];
+}
+
+/* For floop_map_lookup(): asks the tree. */
+struct floop_found floop_map_find(struct floop_extent_map *map,
+				  sector_t sector);
+
+/*
  * In a task; no locks, no allocation, no sleep. sector < FLOOP_MAX_SECTORS.
  * Always answers: a sector that was never set is FLOOP_UNKNOWN up to the next
  * range that was (or up to FLOOP_MAX_SECTORS).
  */
-void floop_map_lookup(struct floop_extent_map *map, sector_t sector,
-		      struct floop_answer *answer);
+static inline struct floop_answer
+floop_map_lookup(struct floop_extent_map *map, sector_t sector)
+{
+	struct floop_answer answer = {};
+	struct floop_found found;
+	struct floop_memo *memo;
+
+	preempt_disable();
+	memo = floop_map_memo(map, sector);
+	/* As long as nothing has changed, it is what the tree would say. */
+	if (likely(memo->changes == READ_ONCE(map->changes) &&
+		   sector >= memo->first && sector <= memo->last)) {
+		found.entry = memo->entry;
+		found.last = memo->last;
+		preempt_enable();
+	} else {
+		preempt_enable();
+		found = floop_map_find(map, sector);
+	}
+
+	if (unlikely(!found.entry)) {
+		answer.kind = FLOOP_UNKNOWN;
+		found.last = min_t(unsigned long, found.last,
+				   FLOOP_MAX_SECTORS - 1);
+	} else {
+		answer.kind = floop_entry_kind(found.entry);
+		answer.phys = floop_entry_phys(found.entry, sector);
+	}
+	answer.nr_sectors = found.last - sector + 1;
+
+	return answer;
+}
 
 /*
  * Says what [sector, sector + nr_sectors) is, whatever was known of it before.

@@ -234,7 +234,7 @@ static void expect_ranges(struct kunit *test, struct floop_extent_map *map,
 	struct floop_answer answer;
 
 	for (; sector < MAX_SECTOR; sector += answer.nr_sectors) {
-		floop_map_lookup(map, sector, &answer);
+		answer = floop_map_lookup(map, sector);
 		KUNIT_ASSERT_GE(test, answer.nr_sectors, 1ULL);
 		if (answer.kind == FLOOP_UNKNOWN)
 			continue;
@@ -416,7 +416,7 @@ static void map_torn_walk_is_repeated(struct kunit *test)
 	floop_map_set(&map, 0, 10, FLOOP_WRITTEN, 100, GFP_KERNEL);
 	walks = 0;
 	walk_interrupt = mutate_twice;
-	floop_map_lookup(&map, 2, &answer);
+	answer = floop_map_lookup(&map, 2);
 	KUNIT_EXPECT_EQ(test, walks, 2U);
 	KUNIT_EXPECT_EQ(test, answer.kind, FLOOP_WRITTEN);
 	KUNIT_EXPECT_EQ(test, answer.phys, 502ULL);
@@ -424,7 +424,7 @@ static void map_torn_walk_is_repeated(struct kunit *test)
 
 	floop_map_set(&map, 90, 1, FLOOP_HOLE, 0, GFP_KERNEL);	/* no memo */
 	walk_interrupt = floop_map_clear;
-	floop_map_lookup(&map, 2, &answer);
+	answer = floop_map_lookup(&map, 2);
 	KUNIT_EXPECT_EQ(test, answer.kind, FLOOP_UNKNOWN);
 	KUNIT_EXPECT_EQ(test, answer.nr_sectors, MAX_SECTOR - 2);
 	floop_map_exit(&map);
@@ -441,7 +441,7 @@ static void map_reader_does_not_wait(struct kunit *test)
 	mtree_lock(&map.tree);
 	write_seqcount_begin(&map.seq);
 	walks = 0;
-	floop_map_lookup(&map, 2, &answer);
+	answer = floop_map_lookup(&map, 2);
 	write_seqcount_end(&map.seq);
 	mtree_unlock(&map.tree);
 
@@ -457,7 +457,7 @@ static unsigned int walks_of(struct floop_extent_map *map, sector_t sector,
 			     struct floop_answer *answer)
 {
 	walks = 0;
-	floop_map_lookup(map, sector, answer);
+	*answer = floop_map_lookup(map, sector);
 	return walks;
 }
 

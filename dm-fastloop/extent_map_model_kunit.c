@@ -115,7 +115,7 @@ static bool lookup_agrees(struct kunit *test, struct model *model,
 	sector_t phys = sector + expected->difference;
 	struct floop_answer answer;
 
-	floop_map_lookup(&model->map, sector, &answer);
+	answer = floop_map_lookup(&model->map, sector);
 	if (answer.kind == expected->kind &&
 	    answer.nr_sectors == end - sector &&
 	    (answer.kind != FLOOP_WRITTEN || answer.phys == phys))

@@ -82,7 +82,7 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 	    fb->rest.bi_sector != (job->pos + job->len) >> SECTOR_SHIFT)
 		return false;
 
-	floop_map_lookup(&job->backing->map, fb->rest.bi_sector, &answer);
+	answer = floop_map_lookup(&job->backing->map, fb->rest.bi_sector);
 	nr_sectors = min_t(sector_t, fb->rest.bi_size >> SECTOR_SHIFT,
 			   answer.nr_sectors);
 	fb->part = nr_sectors << SECTOR_SHIFT;
@@ -215,7 +215,7 @@ static void floop_fill_forget(struct floop_backing *backing, u64 pos, u64 end)
 	sector_t nr;
 
 	for (; sector < last; sector += nr) {
-		floop_map_lookup(&backing->map, sector, &answer);
+		answer = floop_map_lookup(&backing->map, sector);
 		nr = min(answer.nr_sectors, last - sector);
 		if (answer.kind != FLOOP_WRITTEN)
 			floop_map_forget_surely(&backing->map, sector, nr);

@@ -423,7 +423,7 @@ static bool floop_is_all_written(struct floop_backing *backing)
 	sector_t sector;
 
 	for (sector = 0; sector < end; sector += answer.nr_sectors) {
-		floop_map_lookup(&backing->map, sector, &answer);
+		answer = floop_map_lookup(&backing->map, sector);
 		if (answer.kind != FLOOP_WRITTEN)
 			return false;
 	}

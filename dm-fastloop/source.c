@@ -6,7 +6,6 @@
 #include <linux/exportfs.h>
 #include <linux/fileattr.h>
 #include <linux/fs.h>
-#include <linux/iomap.h>
 #include <linux/moduleparam.h>
 #include <linux/sched/signal.h>
 #include <linux/stat.h>
@@ -146,30 +145,15 @@ const char *floop_source_refuses(struct floop_backing *backing,
 }
 
 /*
- * XFS shares blocks of a file without a word in its attributes; its export
- * operations for block layouts refuse such a file. They want the inode's lock
- * for themselves. Whoever does direct I/O to the file has it, and may be waiting
- * for us: with a buffer that is mapped from a file system on the device. So
- * they are only asked when it is free; their other answers are not used.
+ * XFS shares blocks of a file without a word in its attributes, but answers no
+ * bmap() for such a file. Its export operations would tell, too; but they want the
+ * inode's lock for themselves. Whoever does direct I/O to the file has it, and may
+ * be waiting for us: with a buffer that is mapped from a file system on the device.
  */
 const char *floop_source_probe(struct floop_backing *backing)
 {
-	struct inode *inode = floop_backing_inode(backing);
-	struct iomap iomap = {};
-	u32 generation;
-	int error;
-
-	if (!floop_has_layouts(backing))
-		return NULL;
-	if (!inode_trylock(inode))
-		return "busy";
-	inode_unlock(inode);
-
-	error = inode->i_sb->s_export_op->map_blocks(inode, 0,
-						     i_blocksize(inode), &iomap,
-						     false, &generation);
-	if (error)
-		return error == -ENXIO ? "reflink" : "io_error";
+	if (floop_has_layouts(backing) && floop_bmap_is_refused(backing))
+		return "reflink";
 
 	return NULL;
 }
@@ -210,7 +194,7 @@ static int floop_publish_around_written(struct floop_backing *backing,
 	int error;
 
 	for (; sector < end; sector += nr) {
-		floop_map_lookup(&backing->map, sector, &answer);
+		answer = floop_map_lookup(&backing->map, sector);
 		nr = min(answer.nr_sectors, end - sector);
 		if (answer.kind == FLOOP_WRITTEN)
 			continue;
@@ -264,7 +248,7 @@ void floop_source_look_ahead(struct floop_backing *backing, sector_t sector)
 	struct floop_answer answer;
 
 	/* Not beyond what is not known. */
-	floop_map_lookup(&backing->map, sector, &answer);
+	answer = floop_map_lookup(&backing->map, sector);
 	len = min(len, (u64)answer.nr_sectors << SECTOR_SHIFT);
 	floop_source_learn(backing, pos, pos + len);
 }
@@ -275,7 +259,7 @@ static u64 floop_first_unknown(struct floop_backing *backing, u64 pos)
 	struct floop_answer answer;
 
 	while (pos < backing->geo.file_len) {
-		floop_map_lookup(&backing->map, pos >> SECTOR_SHIFT, &answer);
+		answer = floop_map_lookup(&backing->map, pos >> SECTOR_SHIFT);
 		if (answer.kind == FLOOP_UNKNOWN)
 			return pos;
 		pos += (u64)answer.nr_sectors << SECTOR_SHIFT;

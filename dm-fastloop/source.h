@@ -67,6 +67,12 @@ void floop_learn_fiemap(struct floop_backing *backing, u64 pos);
 /* How floop_source_learn() asks; @pos and @end in whole blocks. */
 int floop_learn_bmap(struct floop_backing *backing, u64 pos, u64 end);
 
+/*
+ * True if the file has data, and bmap() says of none where it is. No page is cached,
+ * or only what has been read meanwhile. May sleep.
+ */
+bool floop_bmap_is_refused(struct floop_backing *backing);
+
 /* True if the export operations can be asked about layouts. */
 bool floop_has_layouts(struct floop_backing *backing);
 

@@ -15,6 +15,9 @@
 
 #include "source.h"
 
+/* How many pieces of data are asked for before that is believed to be vain. */
+#define FLOOP_BMAP_PROBES	16
+
 /* Returns the physical position in bytes, or 0. */
 static u64 floop_bmap(struct inode *inode, u64 pos)
 {
@@ -88,4 +91,23 @@ int floop_learn_bmap(struct floop_backing *backing, u64 pos, u64 end)
 	}
 
 	return 0;
+}
+
+bool floop_bmap_is_refused(struct floop_backing *backing)
+{
+	struct inode *inode = floop_backing_inode(backing);
+	loff_t pos = 0;
+	int i;
+
+	for (i = 0; i < FLOOP_BMAP_PROBES; i++) {
+		pos = vfs_llseek(backing->file, pos, SEEK_DATA);
+		if (pos < 0)
+			break;
+		if (floop_bmap(inode, pos))
+			return false;
+		/* Data, or unwritten and somebody has just read it. */
+		pos = vfs_llseek(backing->file, pos, SEEK_HOLE);
+	}
+
+	return i;
 }

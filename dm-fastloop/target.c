@@ -3,8 +3,8 @@
  * dm-fastloop: a regular file as a block device, with I/O straight to the
  * blocks under the file.
  *
- * This file has everything that needs a dm_target: table line, status, limits
- * and registration.
+ * This file has table line, status, limits and registration; the path of a bio
+ * is in bio_path.c.
  */
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
@@ -41,6 +41,8 @@ struct floop_c {
 	 */
 	struct dm_dev disk;
 };
+
+static_assert(!offsetof(struct floop_c, target));	/* is ti->private */
 
 /* ---- modes ---- */
 
@@ -338,27 +340,6 @@ static void floop_postsuspend(struct dm_target *ti)
 	floop_unwatch(ti->private);
 }
 
-/* ---- I/O ---- */
-
-static int floop_map(struct dm_target *ti, struct bio *bio)
-{
-	struct floop_target *target = ti->private;
-	struct floop_bio *fb = dm_per_bio_data(bio, sizeof(*fb));
-
-	bio->bi_iter.bi_sector = target->start +
-		dm_target_offset(ti, bio->bi_iter.bi_sector);
-
-	return floop_bio_map(target, fb, bio);
-}
-
-static int floop_end_io(struct dm_target *ti, struct bio *bio,
-			blk_status_t *error)
-{
-	return floop_bio_end_io(ti->private,
-				dm_per_bio_data(bio, sizeof(struct floop_bio)),
-				bio, error);
-}
-
 /* ---- status ---- */
 
 static const char * const floop_stat_names[FLOOP_NR_STATS] = {
@@ -534,8 +515,8 @@ static struct target_type floop_type = {
 	.dtr			= floop_dtr,
 	.resume			= floop_resume,
 	.postsuspend		= floop_postsuspend,
-	.map			= floop_map,
-	.end_io			= floop_end_io,
+	.map			= floop_bio_map,
+	.end_io			= floop_bio_end_io,
 	.status			= floop_status,
 	.message		= floop_message,
 	.iterate_devices	= floop_iterate_devices,
