@@ -176,10 +176,13 @@ int floop_backing_fsync(struct floop_backing *backing)
 	if (!backing->file->f_op->fsync)
 		return 0;
 
+	/* The file tells one of two; the other one must not look too early. */
+	mutex_lock(&backing->sync_lock);
 	error = vfs_fsync(backing->file, 0);
 	trace_fastloop_sync(backing, error);
 	if (error)
-		WRITE_ONCE(backing->fsync_error, error);
+		floop_backing_failed(backing, error);
+	mutex_unlock(&backing->sync_lock);
 
 	return error;
 }
@@ -314,6 +317,7 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 
 	spin_lock_init(&backing->lock);
 	mutex_init(&backing->fs_lock);
+	mutex_init(&backing->sync_lock);
 	INIT_LIST_HEAD(&backing->queue);
 	INIT_LIST_HEAD(&backing->blocked);
 	mutex_init(&backing->watchers_lock);

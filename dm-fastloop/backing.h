@@ -10,6 +10,7 @@
  *   state_lock	(mutex) changes of mode: take, recall and return of the lease
  *   fs_lock	(mutex) one worker step, or one change of mode: nobody learns
  *		about or writes to the file while the mode changes
+ *   sync_lock	(mutex) one fsync, until its error can be seen
  *   inflight	not a lock, but drained under both
  *   lock	(spinlock, irq) queue, mode and broken; inside the file locks'
  *		flc_lock
@@ -19,6 +20,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bio.h>
+#include <linux/errseq.h>
 #include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/sched/mm.h>
@@ -69,7 +71,7 @@ struct floop_backing {
 	atomic64_t dirty_seq;
 	atomic64_t synced_seq;
 
-	int fsync_error;		/* not reported by a flush yet */
+	errseq_t error;			/* of fsync; each target reports it once */
 
 	struct file *file;
 	bool writable;
@@ -80,6 +82,7 @@ struct floop_backing {
 	struct list_head queue;		/* struct floop_bio; under lock */
 	struct list_head blocked;	/* by a freeze; tried again; under lock */
 	struct mutex fs_lock;
+	struct mutex sync_lock;		/* see above */
 	unsigned long drained_forgets;	/* map.forgets at a drain; the worker's */
 	struct bio_set clones;		/* of bios that the worker sends */
 	struct bio_vec *fill_vecs;	/* FLOOP_FILL_VECS; the worker's */
@@ -194,7 +197,7 @@ void floop_bio_step(struct floop_backing *backing, struct floop_bio *fb);
 
 /*
  * fsync. An error is reported once by the file system; here it is kept until
- * floop_backing_flush_error() has passed it on. May sleep.
+ * a flush of each target has passed it on. May sleep.
  */
 int floop_backing_fsync(struct floop_backing *backing);
 
@@ -253,16 +256,18 @@ static inline void floop_backing_mtime_now(struct floop_backing *backing)
 /* Moves them, unless the file system is frozen. fs_lock held. */
 void floop_backing_update_mtime(struct floop_backing *backing);
 
-/* The error that the next flush has to report, or 0; it is passed on once. */
-static inline int floop_backing_flush_error(struct floop_backing *backing)
+/* The next flush of each target has to report this. Any context. */
+static inline void floop_backing_failed(struct floop_backing *backing,
+					int error)
 {
-	return xchg(&backing->fsync_error, 0);
+	errseq_set(&backing->error, error);
 }
 
-/* Any context. */
-static inline bool floop_backing_synced(struct floop_backing *backing)
+/* @seen: which of its errors have been reported. Any context. */
+static inline bool floop_backing_synced(struct floop_backing *backing,
+					errseq_t seen)
 {
-	return !READ_ONCE(backing->fsync_error) &&
+	return !errseq_check(&backing->error, seen) &&
 	       atomic64_read(&backing->dirty_seq) ==
 	       atomic64_read(&backing->synced_seq);
 }

@@ -14,6 +14,7 @@
 #include <linux/pagemap.h>
 
 #include "bio_path.h"
+#include "compat.h"
 #include "file_io.h"
 #include "fill.h"
 #include "lease.h"
@@ -137,6 +138,7 @@ static noinline int floop_bio_to_worker(struct floop_target *target,
 	fb->rest = bio->bi_iter;
 	fb->part = 0;
 	fb->buffered = false;
+	fb->again = false;
 	fb->opf = bio->bi_opf;
 	fb->target = target;
 	fb->bio = bio;
@@ -150,7 +152,7 @@ static int floop_bio_to_disk(struct floop_backing *backing, struct bio *bio,
 {
 	/* Somebody may have to wait for it who does not poll. */
 	bio_clear_polled(bio);
-	bio_set_dev(bio, backing->bdev);
+	floop_clone_set_dev(bio, backing->bdev);
 	bio->bi_iter.bi_sector = phys;
 
 	return DM_MAPIO_REMAPPED;
@@ -196,7 +198,7 @@ static noinline int floop_bio_map_flush(struct floop_target *target,
 	floop_stat_inc(target->stats, FLOOP_FLUSHES);
 	floop_bio_enter(backing, fb);
 	if (floop_backing_is_mapped(backing) &&
-	    floop_backing_synced(backing)) {
+	    floop_backing_synced(backing, target->error_seen)) {
 		floop_backing_mtime_now(backing);
 		fb->state = FLOOP_BIO_DISK;
 		return floop_bio_to_disk(backing, bio, 0);
@@ -236,7 +238,7 @@ static __always_inline int floop_bio_map_known(struct floop_target *target,
 	 */
 	if (unlikely(bio->bi_opf & REQ_FUA)) {
 		smp_rmb();	/* see above */
-		if (!floop_backing_synced(backing))
+		if (!floop_backing_synced(backing, target->error_seen))
 			return -EAGAIN;
 	}
 	if (answer.nr_sectors < bio_sectors(bio)) {
@@ -336,6 +338,7 @@ static void floop_bio_send(struct floop_bio *fb, sector_t phys)
 	struct floop_backing *backing = fb->target->backing;
 	struct bio *clone = bio_alloc_clone(backing->bdev, fb->bio, GFP_NOIO,
 					    &backing->clones);
+	bool again = fb->again;
 
 	/* A new bio to the disk, whatever became of the one it is cloned from. */
 	bio_clear_flag(clone, BIO_REMAPPED);
@@ -351,21 +354,32 @@ static void floop_bio_send(struct floop_bio *fb, sector_t phys)
 	floop_bio_enter(backing, fb);
 	/* Charges the submitter's cgroup; the worker has none of its own. */
 	dm_submit_bio_remap(fb->bio, clone);
+
+	/*
+	 * What a fill has endangered is written again before the next one, that
+	 * might do the same. fb may be gone.
+	 */
+	if (unlikely(again))
+		floop_inflight_drain(&backing->inflight);
 }
 
 /* What a flush or FUA needs of the file system; also earlier bad news. */
 static blk_status_t floop_step_sync(struct floop_backing *backing,
 				    struct floop_bio *fb)
 {
+	struct floop_target *target = fb->target;
+
 	if (backing->mode == FLOOP_MODE_FILE) {
-		floop_stat_inc(fb->target->stats, FLOOP_SYNCS);
+		floop_stat_inc(target->stats, FLOOP_SYNCS);
 		floop_backing_fsync(backing);
-	} else if (!floop_backing_synced(backing)) {
-		floop_stat_inc(fb->target->stats, FLOOP_SYNCS);
+	} else if (!floop_backing_synced(backing, target->error_seen)) {
+		floop_stat_inc(target->stats, FLOOP_SYNCS);
 		floop_backing_sync(backing);
 	}
 
-	return errno_to_blk_status(floop_backing_flush_error(backing));
+	/* Only here, and for one bio at a time. */
+	return errno_to_blk_status(errseq_check_and_advance(&backing->error,
+							    &target->error_seen));
 }
 
 static void floop_step_flush(struct floop_backing *backing,
@@ -532,6 +546,8 @@ static void floop_step_punch(struct floop_backing *backing,
 	}
 
 	edge = block - ((fb->rest.bi_sector << SECTOR_SHIFT) & (block - 1));
+	if (backing->pinned)
+		edge = UINT_MAX;
 	if (floop_bio_op(fb) == FLOOP_DISCARD) {
 		fb->part = min(fb->rest.bi_size, edge);
 		floop_bio_part_done(fb, BLK_STS_OK);
@@ -563,6 +579,8 @@ static void floop_step_check(struct floop_backing *backing,
 	}
 
 	fb->part = 0;
+	fb->buffered = false;
+	fb->again = true;
 	floop_bio_requeue(fb, FLOOP_BIO_ROUTE);
 }
 

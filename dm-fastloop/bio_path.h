@@ -16,6 +16,7 @@
 
 #include <linux/bio.h>
 #include <linux/device-mapper.h>
+#include <linux/errseq.h>
 #include <linux/fs.h>
 
 #include "backing.h"
@@ -29,6 +30,7 @@ struct floop_target {
 	unsigned int block_mask;	/* of the disk's logical block, sectors */
 	bool punch;			/* blocks may be given back */
 	struct floop_stats __percpu *stats;
+	errseq_t error_seen;		/* of backing->error; see floop_step_sync */
 };
 
 enum floop_bio_state {
@@ -53,6 +55,7 @@ struct floop_bio {
 	unsigned int part;		/* bytes of it that are under way */
 	u32 epoch;			/* see fill.c */
 	bool buffered;			/* direct I/O has refused this part */
+	bool again;			/* endangered by a fill: see CHECK */
 	blk_status_t status;		/* of a fill that is being published */
 	blk_opf_t opf;			/* as it came; lower layers edit theirs */
 

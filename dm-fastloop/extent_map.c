@@ -166,6 +166,7 @@ struct floop_change {
 	long nr_extents;
 	long known;
 	long holes;
+	bool forgets;			/* something that is written */
 };
 
 static void floop_change_count(struct floop_change *change, void *entry,
@@ -188,9 +189,12 @@ static void floop_change_meet(struct floop_change *change, void *entry,
 	bool left = first < change->first;
 	bool right = last > change->last;
 
-	if (first <= change->last && last >= change->first)
+	if (first <= change->last && last >= change->first) {
 		floop_change_count(change, entry, max(first, change->first),
 				   min(last, change->last), -1);
+		change->forgets |= entry != change->entry &&
+				   floop_entry_kind(entry) == FLOOP_WRITTEN;
+	}
 
 	if (entry == change->entry) {
 		change->join_first = min(change->join_first, first);
@@ -292,6 +296,7 @@ static int floop_map_change(struct floop_extent_map *map, sector_t sector,
 			   map->nr_extents + change.nr_extents);
 		WRITE_ONCE(map->known, map->known + change.known);
 		WRITE_ONCE(map->holes, map->holes + change.holes);
+		map->forgets += change.forgets;
 	}
 	mtree_unlock(&map->tree);
 	return r;
@@ -320,8 +325,6 @@ int floop_map_set(struct floop_extent_map *map, sector_t sector,
 int floop_map_forget(struct floop_extent_map *map, sector_t sector,
 		     sector_t nr_sectors, gfp_t gfp)
 {
-	map->forgets++;
-
 	return floop_map_change(map, sector, nr_sectors, NULL, gfp);
 }
 

@@ -75,7 +75,7 @@ struct floop_extent_map {
 	unsigned long nr_extents;	/* ranges that are not unknown */
 	sector_t known;			/* sectors that are not unknown */
 	sector_t holes;			/* sectors that are FLOOP_HOLE */
-	unsigned long forgets;		/* how often something was forgotten */
+	unsigned long forgets;		/* how often something written was */
 };
 
 /* Largest sector + 1 that a map can hold: the size of the largest loff_t. */

@@ -97,6 +97,9 @@ static void floop_file_ended(struct floop_bio *fb, long ret)
 		return;
 	}
 	if (ret < 0) {
+		/* It may be an earlier error, which the file tells but once. */
+		if (fb->iocb.ki_flags & IOCB_DSYNC)
+			floop_backing_failed(fb->target->backing, ret);
 		floop_bio_part_done(fb, errno_to_blk_status(ret));
 		return;
 	}
@@ -138,8 +141,11 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 		return;
 	}
 
-	/* Not over direct writes on their way to its neighbours: see fill.c. */
-	if (write && backing->dirty_neighbours && !floop_file_direct(backing, fb))
+	/*
+	 * What goes through the page cache takes whole blocks with it: not over
+	 * direct writes on their way to its neighbours.
+	 */
+	if (write && backing->dio_align && !floop_file_direct(backing, fb))
 		floop_inflight_drain(&backing->inflight);
 
 	floop_bio_enter(backing, fb);

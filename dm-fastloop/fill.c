@@ -87,7 +87,10 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 			   answer.nr_sectors);
 	fb->part = nr_sectors << SECTOR_SHIFT;
 
-	return floop_file_direct(job->backing, fb) &&
+	/* Not if it has to be drained first: see floop_step_look_up(). */
+	return (answer.kind == FLOOP_HOLE ||
+		job->backing->drained_forgets == job->backing->map.forgets) &&
+	       floop_file_direct(job->backing, fb) &&
 	       bio_blkcg_css(fb->bio) == job->css &&
 	       floop_route(answer.kind, FLOOP_WRITE,
 			   floop_disk_takes(fb->target, fb->rest.bi_sector,
@@ -175,11 +178,13 @@ static int floop_fill_write(struct floop_fill_job *job)
 	struct floop_backing *backing = job->backing;
 	loff_t last = job->pos + job->len - 1;
 	loff_t i_size = i_size_read(floop_backing_inode(backing));
-	errseq_t since = READ_ONCE(backing->mapping->wb_err);
+	errseq_t since = errseq_sample(&backing->mapping->wb_err);
 	struct floop_bio *fb;
 	int flush_error;
 	int error;
 
+	/* An error that nobody has seen would hide the next one of its kind. */
+	errseq_check_and_advance(&backing->mapping->wb_err, &since);
 	error = floop_fill_data(job);
 	/* What precedes a write beyond the end goes through the page cache. */
 	if (last >= i_size)
@@ -248,9 +253,9 @@ static int floop_fill_guarded(struct floop_fill_job *job)
 	error = floop_fill_write(job);
 	/* The dirty pages are on the disk before anybody begins a new epoch. */
 	if (job->fell_back)
-		/* pairs with the barrier in floop_write_met_pages() */
+		/* likewise: pairs with the same */
 		smp_store_release(&backing->epoch, backing->epoch + 1);
-	/* likewise, and the epoch is seen before the end of the filling */
+	/* pairs with the acquire in floop_fill_endangers(): the epoch is seen */
 	smp_store_release(&backing->filling, false);
 
 	return error;

@@ -23,7 +23,7 @@ static inline bool floop_fill_endangers(struct floop_backing *backing,
 					struct floop_bio *fb)
 {
 	return backing->dirty_neighbours &&
-	       (READ_ONCE(backing->filling) ||
+	       (smp_load_acquire(&backing->filling) ||	/* before the epoch */
 		READ_ONCE(backing->epoch) != fb->epoch);
 }
 

@@ -456,10 +456,26 @@ static void floop_clear_swapfile(struct floop_backing *backing)
 	inode_unlock(inode);
 }
 
-static long floop_lease_unset_work(void *backing)
+struct floop_lease_return {
+	struct work_struct work;
+	struct floop_backing *backing;
+};
+
+static void floop_lease_return_work(struct work_struct *work)
 {
-	floop_lease_unset(backing);
-	return 0;
+	floop_lease_unset(container_of(work, struct floop_lease_return,
+				       work)->backing);
+}
+
+/* Who loads the table may lack the rights: see floop_lease_take(). */
+static void floop_lease_return(struct floop_backing *backing)
+{
+	struct floop_lease_return ret = { .backing = backing };
+
+	INIT_WORK_ONSTACK(&ret.work, floop_lease_return_work);
+	queue_work(floop_recall_wq, &ret.work);
+	flush_work(&ret.work);
+	destroy_work_on_stack(&ret.work);
 }
 
 /* direct -> recall -> pin, or on to whatever recall does. */
@@ -476,9 +492,7 @@ static const char *floop_go_pin(struct floop_backing *backing)
 		floop_backing_update_mtime(backing);
 		backing->mtime_due = false;
 		backing->pinned = true;
-		/* Who loads the table may lack the rights: see floop_lease_take(). */
-		work_on_cpu(raw_smp_processor_id(), floop_lease_unset_work,
-			    backing);
+		floop_lease_return(backing);
 	}
 	if (!error)
 		floop_set_mode(backing, FLOOP_MODE_PIN, NULL);

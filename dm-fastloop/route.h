@@ -36,7 +36,7 @@ enum floop_verb {
 /* @punch: the file system can give blocks back, and may. Any context. */
 static inline enum floop_op floop_op(blk_opf_t opf, bool punch)
 {
-	if (likely((opf & REQ_OP_MASK) <= REQ_OP_WRITE))
+	if (likely(!(opf & (REQ_OP_MASK & ~REQ_OP_WRITE))))
 		return opf & REQ_OP_WRITE ? FLOOP_WRITE : FLOOP_READ;
 
 	switch (opf & REQ_OP_MASK) {

@@ -285,7 +285,8 @@ bool floop_source_preload(struct floop_backing *backing, unsigned long budget)
 		pos = floop_first_unknown(backing, pos);
 		if (pos >= backing->geo.file_len)
 			return true;
-		if (time_after_eq(jiffies, deadline))
+		if (time_after_eq(jiffies, deadline) ||
+		    READ_ONCE(backing->broken))
 			break;
 		floop_learn_fiemap(backing, pos ? pos - block : 0);
 		next = floop_first_unknown(backing, pos);

@@ -288,6 +288,7 @@ static int floop_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (ret)
 		goto bad_backing;
 
+	fc->target.error_seen = errseq_sample(&fc->target.backing->error);
 	floop_set_disk(ti, fc);
 	ret = floop_pin_backing(ti, fc);
 	if (ret)
