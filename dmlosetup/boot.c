@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "attach.h"
 #include "detach.h"
@@ -23,8 +22,7 @@ static bool is_attached(const struct tab_entry *entry,
 	struct stat st;
 
 	return dev->active && dev->has_ident && !stat(entry->file, &st) &&
-		id->inode == st.st_ino &&
-		makedev(id->major, id->minor) == st.st_dev &&
+		ident_is(id, &st) &&
 		id->offset == entry->offset && id->sizelimit == entry->sizelimit;
 }
 

@@ -6,36 +6,40 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 int nooverlap_lock(void)
 {
-	int fd = open("/dev/mapper/control", O_RDONLY | O_CLOEXEC);
+	int fd;
 
+	/* Makes the node if it is not there yet. */
+	loopdm_check();
+	fd = open("/dev/mapper/control", O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
 		;
 	return fd;
 }
 
-static bool is_on(const struct loopdev *dev, const struct stat *st)
+bool loopdev_is_on(const struct loopdev *dev, const struct stat *st)
 {
-	const struct ident *id = &dev->ident;
-
-	return dev->active && dev->has_ident && id->inode == st->st_ino &&
-		makedev(id->major, id->minor) == st->st_dev;
+	return dev->active && dev->has_ident && ident_is(&dev->ident, st);
 }
 
-/* As losetup has it: a limit of 0 reaches to the end, wherever that is. */
-static bool ends_before(uint64_t offset, uint64_t sizelimit, uint64_t other)
+static bool ends_before(uint64_t offset, uint64_t size, uint64_t other)
 {
-	return sizelimit && offset <= other && other - offset >= sizelimit;
+	return size && offset <= other && other - offset >= size;
 }
 
+bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return !ends_before(a, a_size, b) && !ends_before(b, b_size, a);
+}
+
+/* As losetup has it: not what there is of the file, but what was asked for. */
 static bool overlaps(const struct ident *id, const struct attach *req)
 {
-	return !ends_before(id->offset, id->sizelimit, req->offset) &&
-		!ends_before(req->offset, req->sizelimit, id->offset);
+	return ranges_overlap(id->offset, id->sizelimit,
+			      req->offset, req->sizelimit);
 }
 
 static bool is_same(const struct ident *id, const struct attach *req)
@@ -83,7 +87,7 @@ int nooverlap_find(const struct attach *req, const struct backfile *file,
 		return -1;
 	}
 	for (i = 0; !rc && i < nr; i++) {
-		if (!is_on(&devs[i], &file->st) || !overlaps(&devs[i].ident, req))
+		if (!loopdev_is_on(&devs[i], &file->st) || !overlaps(&devs[i].ident, req))
 			continue;
 		rc = reuse(req, &devs[i]);
 		if (rc > 0) {

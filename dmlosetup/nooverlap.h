@@ -8,6 +8,12 @@
 #include "attach.h"
 #include "backfile.h"
 
+/* Is the device in use, and on this file? */
+bool loopdev_is_on(const struct loopdev *dev, const struct stat *st);
+
+/* Offsets and sizes in bytes; a size of 0 reaches to the end, wherever that is. */
+bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size);
+
 /*
  * From looking for others to having a device, only one of those who do not want
  * to overlap is at work. Returns a descriptor to close at the end; -1 if there

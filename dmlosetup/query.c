@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "devname.h"
 #include "loopdm.h"
@@ -25,11 +24,8 @@ struct target_file {
 static bool is_same_file(const struct loopdev *dev,
 			 const struct target_file *file)
 {
-	const struct ident *id = &dev->ident;
-
 	if (dev->has_ident && file->has_stat)
-		return id->inode == file->st.st_ino &&
-			makedev(id->major, id->minor) == file->st.st_dev;
+		return ident_is(&dev->ident, &file->st);
 	if (!dev->path)
 		return false;
 	return !strcmp(dev->path, file->path) ||

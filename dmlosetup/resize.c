@@ -6,31 +6,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "backfile.h"
 #include "devname.h"
 #include "sysfs.h"
 #include "util.h"
-
-/* The file under @dev, if its path still leads to it. */
-static int reopen(const struct loopdev *dev, struct backfile *file)
-{
-	const struct ident *id = &dev->ident;
-	int rc;
-
-	if (!dev->path || !dev->has_ident)
-		return -EINVAL;
-	rc = backfile_open(file, dev->path, dev->read_only);
-	if (rc)
-		return rc;
-	if (file->st.st_ino == id->inode &&
-	    file->st.st_dev == makedev(id->major, id->minor))
-		return 0;
-	backfile_close(file);
-	return -ESTALE;
-}
 
 static int warn_failed(const char *device, const char *what, int rc,
 		       const char *why)
@@ -72,9 +53,7 @@ static int remap(const struct loopdev *dev, const char *features, bool warn,
 	struct mapping map;
 	int rc;
 
-	rc = dev->active ? reopen(dev, &file) : -ENXIO;
-	if (rc == -ESTALE)
-		*why = "its path leads to another file now";
+	rc = dev->active ? backfile_reopen(&file, dev, why) : -ENXIO;
 	if (rc)
 		return rc;
 	*why = backfile_map(&file, dev->offset, limit, features, &map);
