@@ -8,6 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "table.h"
+
+/* A device that is there. */
+struct attached {
+	char name[NAME_SIZE];
+	char uuid[UUID_SIZE];
+};
+
 struct attach {
 	const char *file;
 	const char *device;	/* as it was given; NULL: the next free one */
@@ -19,7 +27,7 @@ struct attach {
 	bool partscan;
 	bool nooverlap;
 	bool show;		/* print the name of the device */
-	char *made;		/* NAME_SIZE bytes for its name, or NULL */
+	struct attached *made;	/* which one it has become; may be NULL */
 };
 
 /*

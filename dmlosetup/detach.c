@@ -68,9 +68,9 @@ int detach_loopdev(const struct loopdev *dev)
 {
 	int rc;
 
+	signals_hold();
 	sysfs_each_holder(dev->devno, remove_partition, (void *)dev);
 	partitions_remove_unfinished(dev);
-	signals_hold();
 	rc = remove_lazily(dev->name, dev->uuid, dev->devno);
 	signals_release();
 	return rc;

@@ -531,7 +531,6 @@ int loopdm_create_free(const char *name)
 	dev_t devno;
 	int rc;
 
-	*reason = '\0';
 	uuid_format_free(random, uuid);
 	rc = create_empty(uuid, uuid, &devno);
 	if (rc)

@@ -81,7 +81,10 @@ int loopdm_each_name(const char *name_prefix, const char *uuid_prefix,
 int loopdm_create(const char *name, const char *uuid,
 		  const struct mapping *map);
 
-/* The same for a placeholder: a node of size 0, to be claimed later. */
+/*
+ * The same for a placeholder: a node of size 0, to be claimed later. The reason of
+ * an earlier failure is kept: it may have made this necessary.
+ */
 int loopdm_create_free(const char *name);
 
 /* True if the live table of the device with this UUID is just that. */

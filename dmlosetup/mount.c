@@ -309,25 +309,19 @@ static int find_device(const struct mounting *m, struct device *device)
 
 static int make_device(const struct mounting *m, struct device *device)
 {
+	struct attached made;
 	const struct attach setup = {
 		.file = m->file,
 		.offset = m->range.offset,
 		.sizelimit = m->range.size,
 		.read_only = m->read_only,
-		.made = device->name,
+		.made = &made,
 	};
-	struct loopdev dev;
-	int rc;
 
 	if (attach_file(&setup))
 		return -1;
-	rc = loopdm_get(device->name, &dev);
-	loopdev_free(&dev);
-	if (rc) {
-		warnx("%s: %s", device->name, strerror(-rc));
-		return -1;
-	}
-	strcpy(device->uuid, dev.uuid);
+	strcpy(device->name, made.name);
+	strcpy(device->uuid, made.uuid);
 	device->is_new = true;
 	return 0;
 }
