@@ -28,6 +28,9 @@ int devname_resolve(const char *arg, char name[static NAME_SIZE]);
 int devname_get(const char *arg, char name[static NAME_SIZE],
 		struct loopdev *dev);
 
+/* Says, for an error of devname_get(), that it is no device of ours. */
+int warn_device(const char *device, int rc);
+
 /* The path to print for a name. */
 void devname_path(const char *name, char path[static DEVNAME_SIZE]);
 

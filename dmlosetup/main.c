@@ -2,7 +2,6 @@
 /*
  * dmlosetup: losetup for fastloop devices.
  */
-#include <err.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -208,9 +207,7 @@ int main(int argc, char **argv)
 	loopdm_exit();
 	free(req.devices);
 	/* What failed has said so, be it this. */
-	if ((fflush(stdout) || ferror(stdout)) && !rc) {
-		warn("write error");
-		rc = -1;
-	}
+	if (!rc)
+		rc = flush_stdout();
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }

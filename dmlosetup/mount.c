@@ -169,7 +169,7 @@ static void __attribute__((noreturn)) print_help(void)
 		       (int)(20 - strlen(options[i].name)), options[i].arg,
 		       options[i].help);
 	printf("\nFor more details see mount.fastloop(8).\n");
-	exit(EXIT_SUCCESS);
+	exit(flush_stdout() ? EXIT_FAIL : EXIT_SUCCESS);
 }
 
 /* "fastloop.ext4": the part behind the dot. */
@@ -204,7 +204,7 @@ static void parse_arguments(struct mounting *m, int argc, char **argv)
 		case 'V':
 			printf("%s from dm-fastloop %s\n",
 			       program_invocation_short_name, VERSION);
-			exit(EXIT_SUCCESS);
+			exit(flush_stdout() ? EXIT_FAIL : EXIT_SUCCESS);
 		default:
 			fprintf(stderr, "Try '%s --help' for more information."
 				"\n", program_invocation_short_name);

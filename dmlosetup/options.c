@@ -177,6 +177,12 @@ static void ignore(struct request *req __attribute__((unused)),
 static void print_help(struct request *req, const struct option_info *info,
 		       const char *arg) __attribute__((noreturn));
 
+/* Of --help and --version. */
+static void __attribute__((noreturn)) exit_printed(void)
+{
+	exit(flush_stdout() ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
 static void __attribute__((noreturn))
 print_version(struct request *req __attribute__((unused)),
 	      const struct option_info *info __attribute__((unused)),
@@ -184,7 +190,7 @@ print_version(struct request *req __attribute__((unused)),
 {
 	printf("%s from dm-fastloop %s\n", program_invocation_short_name,
 	       VERSION);
-	exit(EXIT_SUCCESS);
+	exit_printed();
 }
 
 #define NONE	no_argument, NULL
@@ -335,7 +341,7 @@ static void print_help(struct request *req __attribute__((unused)),
 	printf("\nAvailable output columns:\n");
 	output_help(stdout);
 	printf("\nFor more details see dmlosetup(8).\n");
-	exit(EXIT_SUCCESS);
+	exit_printed();
 }
 
 static void __attribute__((noreturn)) try_help(void)
@@ -507,9 +513,9 @@ static void check_context(const struct request *req)
 	if (req->flags & setup)
 		errx(EXIT_FAILURE, "the options --{sizelimit,partscan,read-only,"
 		     "show} are allowed during loop device setup only");
-	if (req->name)
-		errx(EXIT_FAILURE, "the option --name is allowed during loop "
-		     "device setup only");
+	if (req->name || req->ref)
+		errx(EXIT_FAILURE, "the option --%s is allowed during loop "
+		     "device setup only", req->name ? "name" : "loop-ref");
 	if (req->flags & F_OFFSET && (req->action != A_SHOW || !req->file))
 		errx(EXIT_FAILURE,
 		     "the option --offset is not allowed in this context");
