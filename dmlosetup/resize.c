@@ -10,6 +10,7 @@
 
 #include "backfile.h"
 #include "devname.h"
+#include "nooverlap.h"
 #include "sysfs.h"
 #include "util.h"
 
@@ -69,18 +70,30 @@ static int remap(const struct loopdev *dev, const char *features, bool warn,
 	return rc;
 }
 
-/* The device, or -1 after a message. */
-static int get(const char *device, const char *what, struct loopdev *dev)
+/*
+ * The device, or -1 after a message. What is made of what it is now is done
+ * before another one may look: release() lets it.
+ */
+static int get_locked(const char *device, const char *what,
+		      struct loopdev *dev, int *lock)
 {
 	char name[NAME_SIZE];
-	int rc = devname_get(device, name, dev);
+	int rc;
 
+	*lock = nooverlap_lock();
+	rc = devname_get(device, name, dev);
 	if (!rc)
 		return 0;
 	if (rc != -ENODEV)
 		return warn_failed(device, what, rc, loopdm_reason());
-	warnx("%s: failed to use device: %s", device, strerror(-rc));
-	return -1;
+	return warn_device(device, rc);
+}
+
+static void release(struct loopdev *dev, int lock)
+{
+	loopdev_free(dev);
+	if (lock >= 0)
+		close(lock);
 }
 
 int resize_device(const char *device)
@@ -88,15 +101,15 @@ int resize_device(const char *device)
 	static const char what[] = "set capacity";
 	const char *why = NULL;
 	struct loopdev dev;
-	int rc;
+	int lock, rc;
 
-	rc = get(device, what, &dev);
+	rc = get_locked(device, what, &dev, &lock);
 	if (!rc) {
 		rc = remap(&dev, dev.features, false, &why);
 		if (rc)
 			warn_failed(device, what, rc, why);
 	}
-	loopdev_free(&dev);
+	release(&dev, lock);
 	return rc ? -1 : 0;
 }
 
@@ -123,7 +136,7 @@ int resize_sectors(const char *device, const struct loopdev *dev,
 	char *features;
 	int rc = 0;
 
-	if (size == sysfs_logical_block_size(dev->devno))
+	if (dev->active && size == sysfs_logical_block_size(dev->devno))
 		return 0;
 	features = features_set(dev->features, FEATURE_SECTOR_SIZE, size);
 	if (!features)
@@ -139,11 +152,11 @@ int resize_sectors(const char *device, const struct loopdev *dev,
 int resize_sectors_device(const char *device, unsigned int size)
 {
 	struct loopdev dev;
-	int rc;
+	int lock, rc;
 
-	rc = get(device, set_sectors, &dev);
+	rc = get_locked(device, set_sectors, &dev, &lock);
 	if (!rc)
 		rc = resize_sectors(device, &dev, size);
-	loopdev_free(&dev);
+	release(&dev, lock);
 	return rc;
 }
