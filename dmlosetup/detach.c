@@ -89,10 +89,8 @@ static int detach_one(const char *device, struct loopdev *dev)
 	int rc;
 
 	rc = devname_get(device, name, dev);
-	if (rc == -ENODEV) {
-		warnx("%s: failed to use device: %s", device, strerror(-rc));
-		return -1;
-	}
+	if (rc == -ENODEV)
+		return warn_device(device, rc);
 	if (!rc)
 		rc = uuid_is_free(dev->uuid) ? -ENXIO : detach_loopdev(dev);
 	return rc ? warn_detach(device, rc) : 0;
@@ -147,13 +145,15 @@ int detach_all(bool wait)
 	for (i = 0; i < nr; i++) {
 		rc = detach_loopdev(&devs[i]);
 		/* -ENXIO: somebody else was faster. */
-		if (rc && rc != -ENXIO) {
+		devs[i].deferred = !rc || rc == -ENXIO;
+		if (!devs[i].deferred) {
 			devname_path(devs[i].name, path);
 			res = warn_detach(path, rc);
 		}
 	}
-	for (i = 0; wait && !res && i < nr; i++)
-		wait_until_gone(&devs[i]);
+	for (i = 0; wait && i < nr; i++)
+		if (devs[i].deferred)
+			wait_until_gone(&devs[i]);
 	loopdm_list_free(devs, nr);
 	return res;
 }

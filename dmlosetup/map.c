@@ -259,7 +259,7 @@ int map_show(const char *device, bool json)
 
 	rc = devname_get(device, name, &dev);
 	if (rc == -ENODEV)
-		warnx("%s: failed to use device: %s", device, strerror(-rc));
+		warn_device(device, rc);
 	else if (rc)
 		warn_map(device, rc, loopdm_reason());
 	else
