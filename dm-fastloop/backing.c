@@ -20,6 +20,9 @@
 /* A table load holds locks of device-mapper: bound what it may take. */
 #define FLOOP_PRELOAD_AT_START	(HZ / 10)
 
+/* How many bios the worker takes a step with before it does anything else. */
+#define FLOOP_WORK_BATCH	64
+
 /* How many of those that wait are looked at for company. */
 #define FLOOP_QUEUE_SCAN	32
 
@@ -113,6 +116,7 @@ static void floop_work(struct kthread_work *work)
 	struct floop_backing *backing =
 		container_of(work, struct floop_backing, work);
 	struct floop_bio *fb;
+	unsigned int nr = 0;
 	struct blk_plug plug;
 	unsigned int noio;
 
@@ -127,8 +131,12 @@ static void floop_work(struct kthread_work *work)
 			floop_bio_step(backing, fb);
 		floop_fs_unlock(backing, noio);
 		cond_resched();
-	} while (fb);
+	} while (fb && ++nr < FLOOP_WORK_BATCH);
 	blk_finish_plug(&plug);
+
+	/* Behind the other works of this worker, which have waited. */
+	if (fb)
+		floop_backing_kick(backing);
 }
 
 void floop_backing_update_mtime(struct floop_backing *backing)
@@ -214,11 +222,15 @@ void floop_backing_unwatch(struct floop_backing *backing,
 void floop_backing_changed(struct floop_backing *backing)
 {
 	struct floop_watcher *watcher;
+	unsigned int noio;
 
+	/* The memory that it takes to tell may depend on our I/O. */
+	noio = memalloc_noio_save();
 	mutex_lock(&backing->watchers_lock);
 	list_for_each_entry(watcher, &backing->watchers, list)
 		watcher->changed(watcher);
 	mutex_unlock(&backing->watchers_lock);
+	memalloc_noio_restore(noio);
 }
 
 /* ---- opening ---- */
@@ -309,7 +321,6 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 	kthread_init_work(&backing->work, floop_work);
 	kthread_init_delayed_work(&backing->retry_work, floop_retry_work);
 	kthread_init_delayed_work(&backing->mtime_work, floop_mtime_work);
-	floop_map_init(&backing->map);
 	floop_lease_init(backing);
 	backing->writable = writable;
 	backing->mode = FLOOP_MODE_FILE;
@@ -326,6 +337,9 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 		goto bad_clones;
 	if (floop_inflight_init(&backing->inflight))
 		goto bad_inflight;
+	if (floop_map_init(&backing->map,
+			   i_size_read(d_inode(path->dentry)) >> SECTOR_SHIFT))
+		goto bad_map;
 
 	backing->worker = kthread_create_worker(0, "fastloop/%lu",
 						d_inode(path->dentry)->i_ino);
@@ -357,6 +371,8 @@ bad_ops:
 bad_file:
 	kthread_destroy_worker(backing->worker);
 bad_worker:
+	floop_map_exit(&backing->map);
+bad_map:
 	floop_inflight_exit(&backing->inflight);
 bad_inflight:
 	bioset_exit(&backing->clones);
@@ -376,7 +392,7 @@ static void floop_backing_close(struct floop_backing *backing)
 	/* Whoever queued the last bio may still be inside the lock. */
 	spin_lock_irq(&backing->lock);
 	spin_unlock_irq(&backing->lock);
-	floop_map_clear(&backing->map);
+	floop_map_exit(&backing->map);
 	fput(backing->file);
 	floop_inflight_exit(&backing->inflight);
 	bioset_exit(&backing->clones);

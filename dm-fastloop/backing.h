@@ -80,6 +80,7 @@ struct floop_backing {
 	struct list_head queue;		/* struct floop_bio; under lock */
 	struct list_head blocked;	/* by a freeze; tried again; under lock */
 	struct mutex fs_lock;
+	unsigned long drained_forgets;	/* map.forgets at a drain; the worker's */
 	struct bio_set clones;		/* of bios that the worker sends */
 	struct bio_vec *fill_vecs;	/* FLOOP_FILL_VECS; the worker's */
 	struct kthread_worker *worker;

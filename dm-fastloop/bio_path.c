@@ -93,7 +93,7 @@ static bool floop_bio_disk_ended(struct floop_backing *backing,
 	}
 
 	/* Out of the section before into a queue: recall waits for sections. */
-	floop_inflight_leave(fb->section);
+	floop_bio_leave(backing, fb);
 
 	return check;
 }
@@ -147,6 +147,8 @@ static int floop_bio_to_disk(struct floop_target *target, struct floop_bio *fb,
 {
 	struct floop_backing *backing = target->backing;
 
+	/* Somebody may have to wait for it who does not poll. */
+	bio_clear_polled(bio);
 	fb->rest = bio->bi_iter;
 	fb->part = bio->bi_iter.bi_size;
 	fb->epoch = READ_ONCE(backing->epoch);
@@ -176,15 +178,24 @@ static int floop_bio_map_flush(struct floop_target *target,
 	struct floop_backing *backing = target->backing;
 
 	floop_stat_inc(target->stats, FLOOP_FLUSHES);
-	fb->section = floop_inflight_enter(&backing->inflight);
+	floop_bio_enter(backing, fb);
 	if (floop_backing_is_mapped(backing) &&
 	    floop_backing_synced(backing)) {
 		floop_backing_mtime_now(backing);
 		return floop_bio_to_disk(target, fb, bio, 0);
 	}
-	floop_bio_leave(fb);
+	floop_bio_leave(backing, fb);
 
 	return floop_bio_to_worker(target, fb, bio);
+}
+
+/*
+ * The block layer only warns of writes to a read-only device, and a file can
+ * become immutable while it is open.
+ */
+static bool floop_refuses_writes(struct floop_backing *backing)
+{
+	return !backing->writable || IS_IMMUTABLE(backing->mapping->host);
 }
 
 int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
@@ -198,11 +209,10 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 
 	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
 		return floop_bio_map_flush(target, fb, bio);
-	/* The block layer only warns of writes to a read-only device. */
-	if (unlikely(write && !backing->writable))
+	if (unlikely(write && floop_refuses_writes(backing)))
 		return DM_MAPIO_KILL;
 
-	fb->section = floop_inflight_enter(&backing->inflight);
+	floop_bio_enter(backing, fb);
 	if (unlikely(!floop_backing_is_mapped(backing)))
 		goto to_worker;
 
@@ -244,19 +254,19 @@ int floop_bio_map(struct floop_target *target, struct floop_bio *fb,
 		}
 		return floop_bio_to_disk(target, fb, bio, answer.phys);
 	case FLOOP_DO_ZERO:
-		floop_bio_leave(fb);
+		floop_bio_leave(backing, fb);
 		floop_stat_inc(target->stats, FLOOP_ZERO_READS);
 		zero_fill_bio(bio);
 		return floop_bio_done(fb, bio);
 	case FLOOP_DO_NOTHING:
-		floop_bio_leave(fb);
+		floop_bio_leave(backing, fb);
 		return floop_bio_done(fb, bio);
 	default:
 		break;
 	}
 
 to_worker:
-	floop_bio_leave(fb);
+	floop_bio_leave(backing, fb);
 	return floop_bio_to_worker(target, fb, bio);
 }
 
@@ -297,7 +307,7 @@ static void floop_bio_send(struct floop_bio *fb, sector_t phys)
 	clone->bi_private = fb;
 
 	fb->epoch = READ_ONCE(backing->epoch);
-	floop_bio_enter(fb);
+	floop_bio_enter(backing, fb);
 	/* Charges the submitter's cgroup; the worker has none of its own. */
 	dm_submit_bio_remap(fb->bio, clone);
 }
@@ -364,6 +374,23 @@ static void floop_step_zero(struct floop_bio *fb)
 	floop_bio_part_done(fb, BLK_STS_OK);
 }
 
+/*
+ * What is to be written through the file may have been forgotten with direct
+ * writes on their way to it. They come before what the file system makes of the
+ * whole block. Not again until something else is forgotten: nobody writes to
+ * what is not mapped.
+ */
+static void floop_drain_forgotten(struct floop_backing *backing)
+{
+	unsigned long forgets = backing->map.forgets;
+
+	if (likely(backing->drained_forgets == forgets))
+		return;
+
+	floop_inflight_drain(&backing->inflight);
+	backing->drained_forgets = forgets;
+}
+
 /* Looks up the beginning of the rest, asking the file system if need be. */
 static void floop_step_look_up(struct floop_backing *backing,
 			       struct floop_bio *fb,
@@ -372,24 +399,18 @@ static void floop_step_look_up(struct floop_backing *backing,
 	sector_t sector = fb->rest.bi_sector;
 
 	floop_map_lookup(&backing->map, sector, answer);
-	if (answer->kind != FLOOP_UNKNOWN)
-		return;
-
-	floop_source_look_ahead(backing, sector);
-	floop_map_lookup(&backing->map, sector, answer);
-	if (answer->kind != FLOOP_UNKNOWN)
-		return;
-
-	/*
-	 * Nobody knows: this block is the file's, for this time. It may have
-	 * been forgotten with direct writes on their way to its other sectors;
-	 * they come before what the file system makes of the whole block.
-	 */
-	if (op_is_write(fb->opf))
-		floop_inflight_drain(&backing->inflight);
-	answer->kind = FLOOP_FILE;
-	answer->nr_sectors = (backing->geo.align >> SECTOR_SHIFT) -
-		(sector & ((backing->geo.align >> SECTOR_SHIFT) - 1));
+	if (answer->kind == FLOOP_UNKNOWN) {
+		floop_source_look_ahead(backing, sector);
+		floop_map_lookup(&backing->map, sector, answer);
+	}
+	if (answer->kind == FLOOP_UNKNOWN) {
+		/* Nobody knows: this block is the file's, for this time. */
+		answer->kind = FLOOP_FILE;
+		answer->nr_sectors = (backing->geo.align >> SECTOR_SHIFT) -
+			(sector & ((backing->geo.align >> SECTOR_SHIFT) - 1));
+	}
+	if (answer->kind == FLOOP_FILE && op_is_write(fb->opf))
+		floop_drain_forgotten(backing);
 }
 
 /*
@@ -453,14 +474,17 @@ static void floop_step_direct(struct floop_backing *backing,
 	}
 }
 
-/* Whole blocks are given back; the rest of a block is zeroed, or left alone. */
+/*
+ * Whole blocks are given back; the rest of a block is zeroed, or left alone. So
+ * is everything if another table has pinned the file.
+ */
 static void floop_step_punch(struct floop_backing *backing,
 			     struct floop_bio *fb)
 {
 	unsigned int block = backing->geo.align;
 	unsigned int edge;
 
-	fb->part = floop_punch_whole(backing, fb);
+	fb->part = backing->pinned ? 0 : floop_punch_whole(backing, fb);
 	if (fb->part) {
 		floop_punch(backing, fb);
 		return;

@@ -46,8 +46,8 @@ struct floop_bio {
 	struct bvec_iter rest;
 	unsigned int part;		/* bytes of it that are under way */
 	u32 epoch;			/* see fill.c */
-	struct percpu_ref *section;	/* of backing->inflight; NULL: none */
 	enum floop_bio_state state;
+	unsigned int section;		/* of backing->inflight */
 	bool buffered;			/* direct I/O has refused this part */
 	blk_status_t status;		/* of a fill that is being published */
 	blk_opf_t opf;			/* as it came; lower layers edit theirs */
@@ -86,14 +86,16 @@ static inline enum floop_op floop_bio_op(struct floop_bio *fb)
 	return floop_op(fb->opf, fb->target->punch);
 }
 
-static inline void floop_bio_enter(struct floop_bio *fb)
+static inline void floop_bio_enter(struct floop_backing *backing,
+				   struct floop_bio *fb)
 {
-	fb->section = floop_inflight_enter(&fb->target->backing->inflight);
+	fb->section = floop_inflight_enter(&backing->inflight);
 }
 
-static inline void floop_bio_leave(struct floop_bio *fb)
+static inline void floop_bio_leave(struct floop_backing *backing,
+				   struct floop_bio *fb)
 {
-	floop_inflight_leave(fb->section);
+	floop_inflight_leave(&backing->inflight, fb->section);
 }
 
 #endif

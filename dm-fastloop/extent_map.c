@@ -78,28 +78,56 @@ static sector_t floop_entry_phys(void *entry, sector_t sector)
 	return sector + (xa_to_value(entry) >> FLOOP_KIND_BITS) - FLOOP_BIAS;
 }
 
-void floop_map_init(struct floop_extent_map *map)
+int floop_map_init(struct floop_extent_map *map, sector_t nr_sectors)
 {
+	map->memos = alloc_percpu(struct floop_memos);
+	if (!map->memos)
+		return -ENOMEM;
+	map->memo_shift = order_base_2(DIV_ROUND_UP_ULL(nr_sectors,
+							FLOOP_MEMOS));
+
 	mt_init_flags(&map->tree, FLOOP_TREE_FLAGS);
 	seqcount_spinlock_init(&map->seq, &map->tree.ma_lock);
+	map->changes = 1;	/* no memo has that */
 	map->nr_extents = 0;
 	map->known = 0;
 	map->holes = 0;
+	map->forgets = 0;
+
+	return 0;
+}
+
+void floop_map_exit(struct floop_extent_map *map)
+{
+	floop_map_clear(map);
+	free_percpu(map->memos);
+}
+
+static void floop_map_change_begin(struct floop_extent_map *map)
+{
+	write_seqcount_begin(&map->seq);
+	WRITE_ONCE(map->changes, map->changes + 1);
+}
+
+static void floop_map_change_end(struct floop_extent_map *map)
+{
+	write_seqcount_end(&map->seq);
 }
 
 void floop_map_clear(struct floop_extent_map *map)
 {
 	mtree_lock(&map->tree);
-	write_seqcount_begin(&map->seq);
+	floop_map_change_begin(map);
 	/* Cuts the tree off at its root; RCU frees the nodes. */
 	__mt_destroy(&map->tree);
 	/* In 6.1 it also clears the flags: nodes would be freed at once. */
 	map->tree.ma_flags = FLOOP_TREE_FLAGS;
-	write_seqcount_end(&map->seq);
+	floop_map_change_end(map);
 
 	WRITE_ONCE(map->nr_extents, 0);
 	WRITE_ONCE(map->known, 0);
 	WRITE_ONCE(map->holes, 0);
+	map->forgets++;
 	mtree_unlock(&map->tree);
 }
 
@@ -116,8 +144,18 @@ static void floop_answer_set(struct floop_answer *answer, sector_t sector,
 	answer->nr_sectors = last - sector + 1;
 }
 
-void floop_map_lookup(struct floop_extent_map *map, sector_t sector,
-		      struct floop_answer *answer)
+/* On the CPU that it runs on; preemption is off. */
+static struct floop_memo *floop_map_memo(struct floop_extent_map *map,
+					 sector_t sector)
+{
+	unsigned int part = (sector >> map->memo_shift) % FLOOP_MEMOS;
+
+	return &this_cpu_ptr(map->memos)->part[part];
+}
+
+/* The range that @sector is in, as the tree has it. False: no firm answer. */
+static bool floop_map_walk(struct floop_extent_map *map, sector_t sector,
+			   struct floop_memo *found)
 {
 	unsigned int tries = FLOOP_LOOKUP_TRIES;
 
@@ -125,20 +163,57 @@ void floop_map_lookup(struct floop_extent_map *map, sector_t sector,
 		MA_STATE(mas, &map->tree, sector, sector);
 		/* Does not wait: the mutator's CPU may have other things to do. */
 		unsigned int seq = raw_seqcount_begin(&map->seq);
-		void *entry;
 
 		rcu_read_lock();
-		entry = mas_walk(&mas);
+		found->entry = mas_walk(&mas);
 		rcu_read_unlock();
+		found->changes = READ_ONCE(map->changes);
 
 		if (likely(!read_seqcount_retry(&map->seq, seq))) {
-			floop_answer_set(answer, sector, entry, mas.last);
-			return;
+			found->first = mas.index;
+			found->last = mas.last;
+			return true;
 		}
 		cpu_relax();
 	} while (--tries);
 
-	floop_answer_set(answer, sector, NULL, ULONG_MAX);
+	return false;
+}
+
+static noinline void floop_map_lookup_tree(struct floop_extent_map *map,
+					   sector_t sector,
+					   struct floop_answer *answer)
+{
+	struct floop_memo found;
+
+	if (!floop_map_walk(map, sector, &found)) {
+		floop_answer_set(answer, sector, NULL, ULONG_MAX);
+		return;
+	}
+
+	preempt_disable();
+	*floop_map_memo(map, sector) = found;
+	preempt_enable();
+	floop_answer_set(answer, sector, found.entry, found.last);
+}
+
+void floop_map_lookup(struct floop_extent_map *map, sector_t sector,
+		      struct floop_answer *answer)
+{
+	struct floop_memo *memo;
+
+	preempt_disable();
+	memo = floop_map_memo(map, sector);
+	/* As long as nothing has changed, it is what the tree would say. */
+	if (likely(memo->changes == READ_ONCE(map->changes) &&
+		   sector >= memo->first && sector <= memo->last)) {
+		floop_answer_set(answer, sector, memo->entry, memo->last);
+		preempt_enable();
+		return;
+	}
+	preempt_enable();
+
+	floop_map_lookup_tree(map, sector, answer);
 }
 
 /* One mutation: what it stores, and what that does to the counters. */
@@ -215,9 +290,9 @@ static int floop_change_try(struct floop_extent_map *map,
 	MA_STATE(mas, &map->tree, change->join_first, change->join_last);
 	int r;
 
-	write_seqcount_begin(&map->seq);
+	floop_map_change_begin(map);
 	mas_store(&mas, change->entry);
-	write_seqcount_end(&map->seq);
+	floop_map_change_end(map);
 
 	r = xa_err(mas.node);
 	mas_destroy(&mas);	/* of nodes that it allocated and did not use */
@@ -304,5 +379,14 @@ int floop_map_set(struct floop_extent_map *map, sector_t sector,
 int floop_map_forget(struct floop_extent_map *map, sector_t sector,
 		     sector_t nr_sectors, gfp_t gfp)
 {
+	map->forgets++;
+
 	return floop_map_change(map, sector, nr_sectors, NULL, gfp);
+}
+
+void floop_map_forget_surely(struct floop_extent_map *map, sector_t sector,
+			     sector_t nr_sectors)
+{
+	if (floop_map_forget(map, sector, nr_sectors, GFP_NOIO))
+		floop_map_clear(map);
 }

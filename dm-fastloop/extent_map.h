@@ -43,23 +43,50 @@ struct floop_answer {
 	sector_t nr_sectors;	/* from the sector asked for on; at least 1 */
 };
 
+/*
+ * What a CPU has found last in each part of the file: most files have few
+ * ranges, and I/O tends to stay in one.
+ */
+#define FLOOP_MEMOS	8
+
+struct floop_memo {
+	u64 changes;		/* when it was found */
+	unsigned long first, last;
+	void *entry;
+};
+
+struct floop_memos {
+	struct floop_memo part[FLOOP_MEMOS];
+};
+
 struct floop_extent_map {
 	struct maple_tree tree;
 	seqcount_spinlock_t seq;	/* odd while the tree is being changed */
+	u64 changes;			/* how many there have been; from 1 on */
+	struct floop_memos __percpu *memos;
+	unsigned int memo_shift;	/* log2 of the sectors in a part */
 	/* Kept by the mutators, read without locks for the status line. */
 	unsigned long nr_extents;	/* ranges that are not unknown */
 	sector_t known;			/* sectors that are not unknown */
 	sector_t holes;			/* sectors that are FLOOP_HOLE */
+	unsigned long forgets;		/* how often something was forgotten */
 };
 
 /* Largest sector + 1 that a map can hold: the size of the largest loff_t. */
 #define FLOOP_MAX_SECTORS	((sector_t)1 << 54)
 
-void floop_map_init(struct floop_extent_map *map);
+/*
+ * For a file of about @nr_sectors; it may have any other size. May sleep.
+ * Returns 0 or -ENOMEM.
+ */
+int floop_map_init(struct floop_extent_map *map, sector_t nr_sectors);
+
+/* May sleep. Nobody uses the map any more. */
+void floop_map_exit(struct floop_extent_map *map);
 
 /*
- * Forgets everything and frees all memory; lookups may still be running. May
- * sleep: it waits for them.
+ * Forgets everything; lookups may still be running, and the memory is freed after
+ * them. Any context but interrupts.
  */
 void floop_map_clear(struct floop_extent_map *map);
 
@@ -90,5 +117,9 @@ int floop_map_set(struct floop_extent_map *map, sector_t sector,
  */
 int floop_map_forget(struct floop_extent_map *map, sector_t sector,
 		     sector_t nr_sectors, gfp_t gfp);
+
+/* The same, and everything rather than nothing. */
+void floop_map_forget_surely(struct floop_extent_map *map, sector_t sector,
+			     sector_t nr_sectors);
 
 #endif

@@ -267,7 +267,7 @@ static void map_case_test(struct kunit *test)
 	const struct test_range *step;
 	struct floop_extent_map map;
 
-	floop_map_init(&map);
+	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
 	for (step = c->steps; step->nr_sectors; step++)
 		KUNIT_EXPECT_EQ(test, test_apply(&map, step, GFP_KERNEL), 0);
 	expect_ranges(test, &map, c->expected);
@@ -279,7 +279,7 @@ static void map_case_test(struct kunit *test)
 	for (step = c->steps; step->nr_sectors; step++)
 		KUNIT_EXPECT_EQ(test, test_apply(&map, step, GFP_KERNEL), 0);
 	expect_ranges(test, &map, c->expected);
-	floop_map_clear(&map);
+	floop_map_exit(&map);
 }
 
 /*
@@ -291,10 +291,11 @@ static void map_keeps_tree_flags(struct kunit *test)
 	const unsigned int flags = MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE;
 	struct floop_extent_map map;
 
-	floop_map_init(&map);
+	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
 	KUNIT_EXPECT_EQ(test, map.tree.ma_flags, flags);
 	floop_map_clear(&map);
 	KUNIT_EXPECT_EQ(test, map.tree.ma_flags, flags);
+	floop_map_exit(&map);
 }
 
 /* --- refusals ------------------------------------------------------------ */
@@ -339,7 +340,7 @@ static void map_refusal_test(struct kunit *test)
 	const struct map_refusal *c = test->param_value;
 	struct floop_extent_map map;
 
-	floop_map_init(&map);
+	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
 	KUNIT_EXPECT_EQ(test, test_apply(&map, &before[0], GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, test_apply(&map, &before[1], GFP_KERNEL), 0);
 
@@ -351,7 +352,7 @@ static void map_refusal_test(struct kunit *test)
 				floop_map_forget(&map, c->sector,
 						 c->nr_sectors, GFP_KERNEL));
 	expect_ranges(test, &map, before);
-	floop_map_clear(&map);
+	floop_map_exit(&map);
 }
 
 /* --- no memory ----------------------------------------------------------- */
@@ -387,14 +388,14 @@ static void map_nomem_test(struct kunit *test)
 	const struct map_nomem *c = test->param_value;
 	struct floop_extent_map map;
 
-	floop_map_init(&map);
+	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
 	KUNIT_EXPECT_EQ(test, test_apply(&map, before, GFP_KERNEL), 0);
 	stores_to_fail = c->stores_to_fail;
 	KUNIT_EXPECT_EQ(test, test_apply(&map, &set, c->gfp), c->expected);
 	KUNIT_EXPECT_EQ(test, stores_to_fail, 0);
 	stores_to_fail = 0;
 	expect_ranges(test, &map, c->expected ? before : after);
-	floop_map_clear(&map);
+	floop_map_exit(&map);
 }
 
 /* --- a reader that a mutation overlaps ----------------------------------- */
@@ -411,7 +412,7 @@ static void map_torn_walk_is_repeated(struct kunit *test)
 	struct floop_extent_map map;
 	struct floop_answer answer;
 
-	floop_map_init(&map);
+	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
 	floop_map_set(&map, 0, 10, FLOOP_WRITTEN, 100, GFP_KERNEL);
 	walks = 0;
 	walk_interrupt = mutate_twice;
@@ -421,11 +422,12 @@ static void map_torn_walk_is_repeated(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, answer.phys, 502ULL);
 	KUNIT_EXPECT_EQ(test, answer.nr_sectors, 3ULL);
 
+	floop_map_set(&map, 90, 1, FLOOP_HOLE, 0, GFP_KERNEL);	/* no memo */
 	walk_interrupt = floop_map_clear;
 	floop_map_lookup(&map, 2, &answer);
 	KUNIT_EXPECT_EQ(test, answer.kind, FLOOP_UNKNOWN);
 	KUNIT_EXPECT_EQ(test, answer.nr_sectors, MAX_SECTOR - 2);
-	floop_map_clear(&map);
+	floop_map_exit(&map);
 }
 
 static void map_reader_does_not_wait(struct kunit *test)
@@ -433,7 +435,7 @@ static void map_reader_does_not_wait(struct kunit *test)
 	struct floop_extent_map map;
 	struct floop_answer answer;
 
-	floop_map_init(&map);
+	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
 	floop_map_set(&map, 0, 10, FLOOP_WRITTEN, 100, GFP_KERNEL);
 
 	mtree_lock(&map.tree);
@@ -446,10 +448,62 @@ static void map_reader_does_not_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, walks, (unsigned int)FLOOP_LOOKUP_TRIES);
 	KUNIT_EXPECT_EQ(test, answer.kind, FLOOP_UNKNOWN);
 	KUNIT_EXPECT_EQ(test, answer.nr_sectors, MAX_SECTOR - 2);
+	floop_map_exit(&map);
+}
+
+/* --- what a CPU remembers ------------------------------------------------ */
+
+static unsigned int walks_of(struct floop_extent_map *map, sector_t sector,
+			     struct floop_answer *answer)
+{
+	walks = 0;
+	floop_map_lookup(map, sector, answer);
+	return walks;
+}
+
+static void map_memo_test(struct kunit *test)
+{
+	struct floop_extent_map map;
+	struct floop_answer answer;
+
+	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
+	floop_map_set(&map, 10, 10, FLOOP_WRITTEN, 100, GFP_KERNEL);
+	/* The test stays on one CPU. */
+	migrate_disable();
+
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 12, &answer), 1U);
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 10, &answer), 0U);
+	KUNIT_EXPECT_EQ(test, answer.phys, 100ULL);
+	KUNIT_EXPECT_EQ(test, answer.nr_sectors, 10ULL);
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 19, &answer), 0U);
+	KUNIT_EXPECT_EQ(test, answer.phys, 109ULL);
+	KUNIT_EXPECT_EQ(test, answer.nr_sectors, 1ULL);
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 9, &answer), 1U);
+	KUNIT_EXPECT_EQ(test, answer.kind, FLOOP_UNKNOWN);
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 20, &answer), 1U);
+	KUNIT_EXPECT_EQ(test, answer.kind, FLOOP_UNKNOWN);
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 21, &answer), 0U);
+	KUNIT_EXPECT_EQ(test, answer.nr_sectors, MAX_SECTOR - 21);
+
+	/* A change anywhere, and of any kind, and it asks the tree again. */
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 15, &answer), 1U);
+	floop_map_set(&map, 15, 1, FLOOP_HOLE, 0, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 15, &answer), 1U);
+	KUNIT_EXPECT_EQ(test, answer.kind, FLOOP_HOLE);
+	KUNIT_EXPECT_EQ(test, answer.nr_sectors, 1ULL);
+	floop_map_forget(&map, 15, 1, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 15, &answer), 1U);
+	KUNIT_EXPECT_EQ(test, answer.kind, FLOOP_UNKNOWN);
 	floop_map_clear(&map);
+	KUNIT_EXPECT_EQ(test, walks_of(&map, 15, &answer), 1U);
+	KUNIT_EXPECT_EQ(test, answer.nr_sectors, MAX_SECTOR - 15);
+
+	migrate_enable();
+	floop_map_exit(&map);
 }
 
 static struct kunit_case extent_map_cases[] = {
+	KUNIT_CASE(map_memo_test),
 	KUNIT_CASE_PARAM(map_case_test, map_cases_gen_params),
 	KUNIT_CASE(map_keeps_tree_flags),
 	KUNIT_CASE_PARAM(map_refusal_test, map_refusals_gen_params),

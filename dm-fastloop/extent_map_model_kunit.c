@@ -306,7 +306,7 @@ static void map_model_test(struct kunit *test)
 	prandom_seed_state(&model->rnd, universe->seed);
 	for (i = 0; i <= universe->nr_cells; i++)
 		model->border[i] = universe->border(universe, i);
-	floop_map_init(&model->map);
+	KUNIT_ASSERT_EQ(test, floop_map_init(&model->map, 4096), 0);
 
 	for (i = 0; i < universe->nr_ops / SLOWNESS; i++) {
 		if (!model_step(test, model, i, &nr_failed))
@@ -317,7 +317,7 @@ static void map_model_test(struct kunit *test)
 		   universe->name, i, nr_failed, model->map.nr_extents);
 	if (IS_ENABLED(CONFIG_FAILSLAB))
 		KUNIT_EXPECT_NE(test, nr_failed, 0UL);
-	floop_map_clear(&model->map);
+	floop_map_exit(&model->map);
 }
 
 static struct kunit_case extent_map_model_cases[] = {

@@ -116,11 +116,12 @@ static void floop_file_ended(struct floop_bio *fb, long ret)
 static void floop_file_complete(struct kiocb *iocb, long ret)
 {
 	struct floop_bio *fb = container_of(iocb, struct floop_bio, iocb);
+	struct floop_backing *backing = fb->target->backing;
 
 	/* Its end may be in another task. */
 	if (op_is_write(fb->opf))
-		floop_backing_end_write(fb->target->backing);
-	floop_bio_leave(fb);
+		floop_backing_end_write(backing);
+	floop_bio_leave(backing, fb);
 	floop_file_ended(fb, ret);
 }
 
@@ -137,7 +138,11 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 		return;
 	}
 
-	floop_bio_enter(fb);
+	/* Not over direct writes on their way to its neighbours: see fill.c. */
+	if (write && backing->dirty_neighbours && !floop_file_direct(backing, fb))
+		floop_inflight_drain(&backing->inflight);
+
+	floop_bio_enter(backing, fb);
 	floop_file_kiocb(backing, fb);
 	iocb->ki_complete = floop_file_complete;
 	floop_file_iter(fb, write ? ITER_SOURCE : ITER_DEST, &iter);

@@ -175,6 +175,7 @@ static int floop_fill_write(struct floop_fill_job *job)
 	struct floop_backing *backing = job->backing;
 	loff_t last = job->pos + job->len - 1;
 	loff_t i_size = i_size_read(floop_backing_inode(backing));
+	errseq_t since = READ_ONCE(backing->mapping->wb_err);
 	struct floop_bio *fb;
 	int flush_error;
 	int error;
@@ -183,12 +184,16 @@ static int floop_fill_write(struct floop_fill_job *job)
 	/* What precedes a write beyond the end goes through the page cache. */
 	if (last >= i_size)
 		job->fell_back = true;
-	if (!backing->mapping->nrpages)
+	/* The file system may have written it back itself, and kept quiet. */
+	flush_error = errseq_check(&backing->mapping->wb_err, since);
+	if (!backing->mapping->nrpages && !flush_error)
 		return error;
 
 	/* Even after an error: what is dirty must not come later than the next. */
 	job->fell_back = true;
 	flush_error = filemap_write_and_wait(backing->mapping);
+	if (!flush_error)
+		flush_error = errseq_check(&backing->mapping->wb_err, since);
 	invalidate_inode_pages2_range(backing->mapping, job->pos >> PAGE_SHIFT,
 				      last >> PAGE_SHIFT);
 	if (flush_error)
@@ -212,9 +217,8 @@ static void floop_fill_forget(struct floop_backing *backing, u64 pos, u64 end)
 	for (; sector < last; sector += nr) {
 		floop_map_lookup(&backing->map, sector, &answer);
 		nr = min(answer.nr_sectors, last - sector);
-		if (answer.kind != FLOOP_WRITTEN &&
-		    floop_map_forget(&backing->map, sector, nr, GFP_NOIO))
-			floop_map_clear(&backing->map);
+		if (answer.kind != FLOOP_WRITTEN)
+			floop_map_forget_surely(&backing->map, sector, nr);
 	}
 }
 

@@ -2,43 +2,57 @@
 /*
  * inflight: see inflight.h.
  */
+#include <linux/errno.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+
 #include "inflight.h"
-
-static void floop_idle_0(struct percpu_ref *ref)
-{
-	complete(&container_of(ref, struct floop_inflight, ref[0])->idle);
-}
-
-static void floop_idle_1(struct percpu_ref *ref)
-{
-	complete(&container_of(ref, struct floop_inflight, ref[1])->idle);
-}
 
 int floop_inflight_init(struct floop_inflight *inflight)
 {
-	int error;
+	inflight->sections = alloc_percpu(struct floop_sections);
+	if (!inflight->sections)
+		return -ENOMEM;
 
-	inflight->current_ref = 0;
-	init_completion(&inflight->idle);
+	inflight->current_nr = 0;
+	inflight->draining = false;
+	init_waitqueue_head(&inflight->left);
 	mutex_init(&inflight->lock);
 
-	error = percpu_ref_init(&inflight->ref[0], floop_idle_0,
-				PERCPU_REF_ALLOW_REINIT, GFP_KERNEL);
-	if (error)
-		return error;
-	error = percpu_ref_init(&inflight->ref[1], floop_idle_1,
-				PERCPU_REF_ALLOW_REINIT, GFP_KERNEL);
-	if (error)
-		percpu_ref_exit(&inflight->ref[0]);
-
-	return error;
+	return 0;
 }
 
 void floop_inflight_exit(struct floop_inflight *inflight)
 {
-	percpu_ref_exit(&inflight->ref[1]);
-	percpu_ref_exit(&inflight->ref[0]);
 	mutex_destroy(&inflight->lock);
+	free_percpu(inflight->sections);
+}
+
+void floop_inflight_leave_drain(struct floop_inflight *inflight,
+				unsigned int section)
+{
+	smp_mb();	/* what the section did before its end; see is_idle */
+	this_cpu_dec(inflight->sections->nr[section]);
+	/* has a barrier between the decrement and the look at the queue */
+	if (wq_has_sleeper(&inflight->left))
+		wake_up(&inflight->left);
+}
+
+/*
+ * Nobody enters with this number any more, so what each CPU has only falls,
+ * and what we add up is no less than what there is when we are through.
+ */
+static bool floop_inflight_is_idle(struct floop_inflight *inflight,
+				   unsigned int section)
+{
+	long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(inflight->sections, cpu)->nr[section]);
+	smp_mb();	/* pairs with the one in leave_drain */
+
+	return !sum;
 }
 
 void floop_inflight_drain(struct floop_inflight *inflight)
@@ -46,16 +60,24 @@ void floop_inflight_drain(struct floop_inflight *inflight)
 	unsigned int old;
 
 	mutex_lock(&inflight->lock);
-	old = inflight->current_ref;
-	reinit_completion(&inflight->idle);
+	old = inflight->current_nr;
+	WRITE_ONCE(inflight->draining, true);
 	/*
 	 * What the caller changed before this call comes before the switch:
-	 * whoever enters through the other reference sees it. Pairs with
+	 * whoever enters with the other number sees it. Pairs with
 	 * smp_load_acquire() in enter.
 	 */
-	smp_store_release(&inflight->current_ref, !old);
-	percpu_ref_kill(&inflight->ref[old]);
-	wait_for_completion(&inflight->idle);
-	percpu_ref_reinit(&inflight->ref[old]);
+	smp_store_release(&inflight->current_nr, !old);
+	/*
+	 * Enter and leave do not let themselves be preempted, and a grace
+	 * period waits for whoever does not. So after it all who have read the
+	 * old number have counted themselves; all who left without knowing of
+	 * a drain have been counted, and we see what they did; and who leaves
+	 * from now on knows. And nobody still holds on to a number that
+	 * the next drain makes current again.
+	 */
+	synchronize_rcu_expedited();
+	wait_event(inflight->left, floop_inflight_is_idle(inflight, old));
+	WRITE_ONCE(inflight->draining, false);
 	mutex_unlock(&inflight->lock);
 }

@@ -9,20 +9,27 @@
  * not waited for.
  *
  * That is what SRCU does, but an SRCU section must not end in an interrupt if
- * it began in a task on kernels without SMP. Two per-CPU reference counts,
- * one of them current, cost less and are allowed everywhere.
+ * it began in a task on kernels without SMP, and its readers pay for two memory
+ * barriers. Here a drain pays for them, with a grace period of RCU: see drain.
  */
 #ifndef FLOOP_INFLIGHT_H
 #define FLOOP_INFLIGHT_H
 
-#include <linux/completion.h>
 #include <linux/mutex.h>
-#include <linux/percpu-refcount.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/wait.h>
+
+/* Of one CPU: entered minus left there; only the sum over all CPUs counts. */
+struct floop_sections {
+	long nr[2];
+};
 
 struct floop_inflight {
-	struct percpu_ref ref[2];
-	unsigned int current_ref;	/* which of them new sections take */
-	struct completion idle;
+	struct floop_sections __percpu *sections;
+	unsigned int current_nr;	/* which of them new sections count in */
+	bool draining;			/* who leaves has to say so */
+	wait_queue_head_t left;
 	struct mutex lock;		/* one drain at a time */
 };
 
@@ -35,31 +42,37 @@ void floop_inflight_exit(struct floop_inflight *inflight);
 /* May sleep; takes at least an RCU grace period. */
 void floop_inflight_drain(struct floop_inflight *inflight);
 
+/* For floop_inflight_leave(). */
+void floop_inflight_leave_drain(struct floop_inflight *inflight,
+				unsigned int section);
+
 /* Any context. Returns what floop_inflight_leave() wants. */
-static inline struct percpu_ref *
-floop_inflight_enter(struct floop_inflight *inflight)
+static inline unsigned int floop_inflight_enter(struct floop_inflight *inflight)
 {
-	struct percpu_ref *ref;
+	unsigned int section;
 
-	/*
-	 * The RCU section keeps a stale current_ref from surviving a drain,
-	 * which contains a grace period: without it the reference that is
-	 * current again after two drains could be taken by someone who has
-	 * seen neither.
-	 */
-	rcu_read_lock();
-	do {
-		/* pairs with the release in drain: its caller's changes */
-		ref = &inflight->ref[smp_load_acquire(&inflight->current_ref)];
-	} while (unlikely(!percpu_ref_tryget_live_rcu(ref)));
-	rcu_read_unlock();
+	preempt_disable();
+	/* pairs with the release in drain: its caller's changes */
+	section = smp_load_acquire(&inflight->current_nr);
+	this_cpu_inc(inflight->sections->nr[section]);
+	preempt_enable();
 
-	return ref;
+	return section;
 }
 
-static inline void floop_inflight_leave(struct percpu_ref *ref)
+/* Any context. The I/O ends later: until then nobody frees @inflight. */
+static inline void floop_inflight_leave(struct floop_inflight *inflight,
+					unsigned int section)
 {
-	percpu_ref_put(ref);
+	preempt_disable();
+	if (likely(!READ_ONCE(inflight->draining))) {
+		this_cpu_dec(inflight->sections->nr[section]);
+		preempt_enable();
+		return;
+	}
+	preempt_enable();
+
+	floop_inflight_leave_drain(inflight, section);
 }
 
 #endif

@@ -144,7 +144,8 @@ static void floop_lease_unset(struct floop_backing *backing)
 	}
 }
 
-const char *floop_mode_name(enum floop_mode mode)
+const char *floop_mode_words(struct floop_backing *backing,
+			     const char **reason)
 {
 	static const char * const names[] = {
 		[FLOOP_MODE_FILE]	= "file",
@@ -152,6 +153,14 @@ const char *floop_mode_name(enum floop_mode mode)
 		[FLOOP_MODE_RECALL]	= "recall",
 		[FLOOP_MODE_PIN]	= "pin",
 	};
+	enum floop_mode mode;
+
+	spin_lock_irq(&backing->lock);
+	mode = backing->mode;
+	*reason = mode < FLOOP_MODE_DIRECT ? backing->reason : NULL;
+	spin_unlock_irq(&backing->lock);
+	if (!*reason)
+		*reason = "-";
 
 	return names[mode];
 }
@@ -219,10 +228,7 @@ static const char *floop_prepare_direct(struct floop_backing *backing)
 {
 	if (floop_backing_fsync(backing))
 		return "io_error";
-	if (floop_drop_pages(backing) && floop_source_is_shared(backing))
-		return "reflink";
-
-	return NULL;
+	return floop_drop_pages(backing) ? floop_source_probe(backing) : NULL;
 }
 
 /* file -> recall -> direct, or back to file. */
@@ -373,6 +379,18 @@ void floop_lease_take(struct floop_backing *backing)
 {
 	mod_delayed_work(system_unbound_wq, &backing->return_work, 0);
 	flush_delayed_work(&backing->return_work);
+}
+
+void floop_lease_try(struct floop_backing *backing, unsigned long timeout)
+{
+	unsigned long deadline = jiffies + timeout;
+
+	mod_delayed_work(system_unbound_wq, &backing->return_work, 0);
+	/* It may have been queued again, for later: then it has been tried. */
+	while (work_busy(&backing->return_work.work) &&
+	       !timer_pending(&backing->return_work.timer) &&
+	       time_before(jiffies, deadline))
+		schedule_timeout_uninterruptible(1);
 }
 
 void floop_lease_recall(struct floop_backing *backing, const char *reason)

@@ -13,14 +13,21 @@ void floop_lease_module_exit(void);
 
 void floop_lease_init(struct floop_backing *backing);
 
-/* The word for the status line; any context. */
-const char *floop_mode_name(enum floop_mode mode);
+/*
+ * The words for the status line: returns that for the mode, *@reason is "-" when
+ * the map is in use. Any context but interrupts.
+ */
+const char *floop_mode_words(struct floop_backing *backing,
+			     const char **reason);
 
 /*
  * Tries to go from file to direct mode now; on failure backing->reason says
  * why and, if it may pass, another attempt is scheduled. May sleep long.
  */
 void floop_lease_take(struct floop_backing *backing);
+
+/* The same, but waits for at most @timeout jiffies. */
+void floop_lease_try(struct floop_backing *backing, unsigned long timeout);
 
 /*
  * Asks for the way back to file mode; it happens asynchronously. @reason is a

@@ -12,7 +12,7 @@
 #define DM_MSG_PREFIX "fastloop"
 
 /* Jiffies; a message keeps the table from being replaced. */
-#define FLOOP_PRELOAD_MESSAGE	HZ
+#define FLOOP_MESSAGE_TIME	HZ
 
 /* Learns for as long as a message may take. The answer: sectors known, of. */
 static int floop_message_preload(struct floop_target *target, char *result,
@@ -24,7 +24,7 @@ static int floop_message_preload(struct floop_target *target, char *result,
 	int ret = -EAGAIN;
 
 	if (floop_backing_is_mapped(backing)) {
-		floop_source_preload(backing, FLOOP_PRELOAD_MESSAGE);
+		floop_source_preload(backing, FLOOP_MESSAGE_TIME);
 		DMEMIT("%llu/%llu", (u64)backing->map.known,
 		       backing->geo.file_len >> SECTOR_SHIFT);
 		ret = 1;
@@ -50,19 +50,16 @@ static int floop_message_drop(struct floop_target *target, char *result,
 	return ret;
 }
 
-/* Tries to go to direct mode now; the answer: mode and reason. */
+/* Tries to go to direct mode now; the answer: mode and reason by then. */
 static int floop_message_recheck(struct floop_target *target, char *result,
 				 unsigned int maxlen)
 {
-	struct floop_backing *backing = target->backing;
-	const char *reason;
+	const char *mode, *reason;
 	unsigned int sz = 0;
 
-	floop_lease_take(backing);
-	reason = floop_backing_is_mapped(backing) ? NULL :
-						    READ_ONCE(backing->reason);
-	DMEMIT("%s %s", floop_mode_name(READ_ONCE(backing->mode)),
-	       reason ? reason : "-");
+	floop_lease_try(target->backing, FLOOP_MESSAGE_TIME);
+	mode = floop_mode_words(target->backing, &reason);
+	DMEMIT("%s %s", mode, reason);
 
 	return 1;
 }

@@ -93,9 +93,7 @@ static int floop_punch_one(struct floop_backing *backing, struct floop_bio *fb)
 	if (error ||
 	    floop_map_set(&backing->map, sector, nr_sectors, FLOOP_HOLE, 0,
 			  GFP_NOIO))
-		if (floop_map_forget(&backing->map, sector, nr_sectors,
-				     GFP_NOIO))
-			floop_map_clear(&backing->map);
+		floop_map_forget_surely(&backing->map, sector, nr_sectors);
 
 	return error;
 }

@@ -145,30 +145,39 @@ const char *floop_source_refuses(struct floop_backing *backing,
 	return reason;
 }
 
-/* Under the lease or not: nothing of the answer is kept. */
-static int floop_source_probe(struct floop_backing *backing)
+/*
+ * XFS shares blocks of a file without a word in its attributes; its export
+ * operations for block layouts refuse such a file. They want the inode's lock
+ * for themselves. Whoever does direct I/O to the file has it, and may be waiting
+ * for us: with a buffer that is mapped from a file system on the device. So
+ * they are only asked when it is free; their other answers are not used.
+ */
+const char *floop_source_probe(struct floop_backing *backing)
 {
 	struct inode *inode = floop_backing_inode(backing);
 	struct iomap iomap = {};
 	u32 generation;
+	int error;
 
 	if (!floop_has_layouts(backing))
-		return 0;
+		return NULL;
+	if (!inode_trylock(inode))
+		return "busy";
+	inode_unlock(inode);
 
-	return inode->i_sb->s_export_op->map_blocks(inode, 0,
-						    i_blocksize(inode), &iomap,
-						    false, &generation);
-}
+	error = inode->i_sb->s_export_op->map_blocks(inode, 0,
+						     i_blocksize(inode), &iomap,
+						     false, &generation);
+	if (error)
+		return error == -ENXIO ? "reflink" : "io_error";
 
-bool floop_source_is_shared(struct floop_backing *backing)
-{
-	return floop_source_probe(backing) == -ENXIO;
+	return NULL;
 }
 
 const char *floop_source_prepare(struct floop_backing *backing)
 {
 	struct inode *inode = floop_backing_inode(backing);
-	int error;
+	const char *reason;
 
 	backing->geo.align = i_blocksize(inode);
 	/*
@@ -179,11 +188,11 @@ const char *floop_source_prepare(struct floop_backing *backing)
 					   i_blocksize(inode));
 	backing->geo.disk_len = bdev_nr_bytes(backing->bdev);
 
-	error = floop_source_probe(backing);
-	if (error)
-		return error == -ENXIO ? "reflink" : "io_error";
+	reason = floop_source_probe(backing);
+	if (!reason)
+		reason = floop_refuses_for_now(backing->file);
 
-	return floop_refuses_for_now(backing->file);
+	return reason;
 }
 
 /*
@@ -244,12 +253,6 @@ int floop_source_learn(struct floop_backing *backing, u64 pos, u64 end)
 
 	pos = round_down(pos, backing->geo.align);
 	end = min(end, backing->geo.file_len);
-	/*
-	 * XFS answers whole extents, but drops all cached pages to do so and
-	 * warns if it cannot: only with none there.
-	 */
-	if (floop_has_layouts(backing) && !backing->mapping->nrpages)
-		return floop_learn_layout(backing, pos, end);
 
 	return floop_learn_bmap(backing, pos, end);
 }

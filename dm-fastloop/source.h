@@ -4,7 +4,6 @@
  *
  *   source_fiemap.c	FIEMAP, in a task with user memory (table load)
  *   source_bmap.c	bmap() and SEEK_DATA, in the worker
- *   source_layout.c	the export operations of XFS, in the worker
  *
  * All answers pass floop_raw_check() on their way into the map, and only
  * positive answers are believed: a range that is not proven a hole is the
@@ -47,10 +46,10 @@ void floop_source_look_ahead(struct floop_backing *backing, sector_t sector);
 bool floop_source_preload(struct floop_backing *backing, unsigned long budget);
 
 /*
- * Are blocks of the file shared with others? Only asked with no page cached;
- * true only if the file system says so. May sleep.
+ * Reasons that only the file system can tell; asked with no page cached. Returns
+ * NULL or a reason word. May sleep.
  */
-bool floop_source_is_shared(struct floop_backing *backing);
+const char *floop_source_probe(struct floop_backing *backing);
 
 /* May files of this file system be mapped at all? */
 bool floop_source_allows(struct inode *inode);
@@ -65,9 +64,8 @@ int floop_source_publish(struct floop_backing *backing,
 /* Learns from @pos on with one call of FIEMAP. As floop_source_preload(). */
 void floop_learn_fiemap(struct floop_backing *backing, u64 pos);
 
-/* How floop_source_learn() asks; the same contract. */
+/* How floop_source_learn() asks; @pos and @end in whole blocks. */
 int floop_learn_bmap(struct floop_backing *backing, u64 pos, u64 end);
-int floop_learn_layout(struct floop_backing *backing, u64 pos, u64 end);
 
 /* True if the export operations can be asked about layouts. */
 bool floop_has_layouts(struct floop_backing *backing);

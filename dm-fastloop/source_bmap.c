@@ -7,6 +7,9 @@
  * which reports errors, finds no data there either. File systems without a
  * SEEK_DATA of their own say that everything is data, and so their holes stay
  * with the file.
+ *
+ * For XFS too: its export operations for block layouts answer a whole extent at
+ * once, but take the inode's lock exclusively, and drop all of its pages.
  */
 #include <linux/fs.h>
 

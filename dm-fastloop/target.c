@@ -30,6 +30,7 @@ struct floop_c {
 	struct floop_target target;	/* what the I/O path needs */
 	struct dm_target *ti;
 	struct floop_watcher watcher;
+	bool watching;
 	struct path path;		/* for the table line */
 	unsigned int sector_size;	/* bytes; 0: the disk's */
 	bool no_discard;
@@ -48,15 +49,13 @@ static void floop_mode_changed(struct floop_watcher *watcher)
 {
 	struct floop_c *fc = container_of(watcher, struct floop_c, watcher);
 	struct gendisk *disk = dm_disk(dm_table_get_md(fc->ti->table));
-	enum floop_mode mode = READ_ONCE(fc->target.backing->mode);
-	const char *reason = READ_ONCE(fc->target.backing->reason);
 	char mode_env[32], reason_env[32];
 	char *env[3] = { mode_env, reason_env };
+	const char *mode, *reason;
 
-	snprintf(mode_env, sizeof(mode_env), "FASTLOOP_MODE=%s",
-		 floop_mode_name(mode));
-	snprintf(reason_env, sizeof(reason_env), "FASTLOOP_REASON=%s",
-		 reason && mode == FLOOP_MODE_FILE ? reason : "-");
+	mode = floop_mode_words(fc->target.backing, &reason);
+	snprintf(mode_env, sizeof(mode_env), "FASTLOOP_MODE=%s", mode);
+	snprintf(reason_env, sizeof(reason_env), "FASTLOOP_REASON=%s", reason);
 	dm_table_event(fc->ti->table);
 	kobject_uevent_env(&disk_to_dev(disk)->kobj, KOBJ_CHANGE, env);
 }
@@ -89,8 +88,8 @@ static int floop_parse_offset(struct dm_target *ti, const char *arg,
 static int floop_parse_feature(struct dm_target *ti, struct floop_c *fc,
 			       const char *arg)
 {
+	static const char sector_size[] = "sector_size:";
 	unsigned int size;
-	char dummy;
 
 	if (!strcmp(arg, "no_discard")) {
 		fc->no_discard = true;
@@ -100,8 +99,9 @@ static int floop_parse_feature(struct dm_target *ti, struct floop_c *fc,
 		fc->pin = true;
 		return 0;
 	}
-	if (sscanf(arg, "sector_size:%u%c", &size, &dummy) == 1) {
-		if (size < SECTOR_SIZE || size > SZ_4K || !is_power_of_2(size)) {
+	if (!strncmp(arg, sector_size, strlen(sector_size))) {
+		if (kstrtouint(arg + strlen(sector_size), 10, &size) ||
+		    size < SECTOR_SIZE || size > SZ_4K || !is_power_of_2(size)) {
 			ti->error = "Sector size is not 512, 1024, 2048 or 4096";
 			return -EINVAL;
 		}
@@ -189,8 +189,6 @@ static int floop_get_backing(struct dm_target *ti, struct floop_c *fc,
 		return PTR_ERR(backing);
 	}
 	fc->target.backing = backing;
-	fc->watcher.changed = floop_mode_changed;
-	floop_backing_watch(backing, &fc->watcher);
 	fc->target.punch = !fc->no_discard && !fc->pin &&
 			   floop_source_can_punch(backing);
 
@@ -204,6 +202,13 @@ static int floop_pin_backing(struct dm_target *ti, struct floop_c *fc)
 	if (!fc->pin)
 		return 0;
 
+	/* What the disk cannot take would need the file system. */
+	if ((fc->target.start | ti->len | fc->sector_size >> SECTOR_SHIFT) &
+	    fc->target.block_mask) {
+		ti->error = "Cannot pin: the disk has larger sectors";
+		return -EINVAL;
+	}
+
 	error = floop_lease_pin(fc->target.backing);
 	if (error) {
 		ti->error = (char *)error;
@@ -215,7 +220,6 @@ static int floop_pin_backing(struct dm_target *ti, struct floop_c *fc)
 
 static void floop_put_backing(struct floop_c *fc)
 {
-	floop_backing_unwatch(fc->target.backing, &fc->watcher);
 	floop_backing_put(fc->target.backing);
 	path_put(&fc->path);
 }
@@ -259,6 +263,7 @@ static int floop_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	fc->ti = ti;
+	fc->watcher.changed = floop_mode_changed;
 
 	ret = floop_parse_offset(ti, argv[1], &fc->target.start);
 	if (ret)
@@ -281,11 +286,11 @@ static int floop_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	if (ret)
 		goto bad_backing;
 
+	floop_set_disk(ti, fc);
 	ret = floop_pin_backing(ti, fc);
 	if (ret)
 		goto bad_backing;
 
-	floop_set_disk(ti, fc);
 	floop_set_target(ti, fc);
 
 	return 0;
@@ -299,15 +304,38 @@ bad:
 	return ret;
 }
 
+static void floop_unwatch(struct floop_c *fc)
+{
+	if (fc->watching)
+		floop_backing_unwatch(fc->target.backing, &fc->watcher);
+	fc->watching = false;
+}
+
 static void floop_dtr(struct dm_target *ti)
 {
 	struct floop_c *fc = ti->private;
 
+	floop_unwatch(fc);
 	if (fc->pin)
 		floop_lease_unpin(fc->target.backing);
 	floop_put_backing(fc);
 	free_percpu(fc->target.stats);
 	kfree(fc);
+}
+
+/* A table that is loaded but not in use has nothing to tell of the device. */
+static void floop_resume(struct dm_target *ti)
+{
+	struct floop_c *fc = ti->private;
+
+	if (!fc->watching)
+		floop_backing_watch(fc->target.backing, &fc->watcher);
+	fc->watching = true;
+}
+
+static void floop_postsuspend(struct dm_target *ti)
+{
+	floop_unwatch(ti->private);
 }
 
 /* ---- I/O ---- */
@@ -350,18 +378,13 @@ static void floop_status_info(struct floop_target *target, char *result,
 {
 	struct floop_backing *backing = target->backing;
 	struct inode *inode = floop_backing_inode(backing);
-	const char *reason;
-	enum floop_mode mode;
+	const char *mode, *reason;
 	enum floop_stat stat;
 	unsigned int sz = 0;
 
-	spin_lock_irq(&backing->lock);
-	mode = backing->mode;
-	reason = mode < FLOOP_MODE_DIRECT ? backing->reason : NULL;
-	spin_unlock_irq(&backing->lock);
-
+	mode = floop_mode_words(backing, &reason);
 	DMEMIT("%s %s dev:%u:%u ino:%lu source:%s extents:%lu known:%llu holes:%llu",
-	       floop_mode_name(mode), reason ? reason : "-",
+	       mode, reason,
 	       MAJOR(inode->i_sb->s_dev), MINOR(inode->i_sb->s_dev),
 	       inode->i_ino, READ_ONCE(backing->source),
 	       READ_ONCE(backing->map.nr_extents),
@@ -455,15 +478,20 @@ static int floop_iterate_devices(struct dm_target *ti,
 				 iterate_devices_callout_fn fn, void *data)
 {
 	struct floop_c *fc = ti->private;
+	unsigned int block;
 	sector_t sectors;
 
 	if (!fc->disk.bdev)
 		return 0;
 
-	/* A loop device of 4096-byte blocks may have half a block at its end. */
-	sectors = bdev_nr_sectors(fc->disk.bdev);
-	sectors = round_down(sectors, bdev_logical_block_size(fc->disk.bdev) >>
-				      SECTOR_SHIFT);
+	/*
+	 * It may end in half a block: a loop device of 4096-byte blocks, or any
+	 * disk if our own blocks are larger than its.
+	 */
+	block = max_t(unsigned int, bdev_logical_block_size(fc->disk.bdev),
+		      SZ_4K);
+	sectors = round_down(bdev_nr_sectors(fc->disk.bdev),
+			     block >> SECTOR_SHIFT);
 
 	return fn(ti, &fc->disk, 0, sectors, data);
 }
@@ -504,6 +532,8 @@ static struct target_type floop_type = {
 	.module			= THIS_MODULE,
 	.ctr			= floop_ctr,
 	.dtr			= floop_dtr,
+	.resume			= floop_resume,
+	.postsuspend		= floop_postsuspend,
 	.map			= floop_map,
 	.end_io			= floop_end_io,
 	.status			= floop_status,
