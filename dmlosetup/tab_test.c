@@ -55,6 +55,9 @@ static const struct {
 	{ "a /b ro=1", NULL, "option 'ro' takes no value", 0, 0, 0 },
 	{ "a /b offset", NULL, "option 'offset' needs a value", 0, 0, 0 },
 	{ "a /b offset=", NULL, "offset: '': Invalid argument", 0, 0, 0 },
+	{ "a /b offset=0000000000000000000000000000000000000000000000000000000000512x",
+	  NULL, "offset: '00000000000000000000000000000000000000000000000000000000"
+	  "00512x': Invalid argument", 0, 0, 0 },
 	{ "a /b offset=1x", NULL, "offset: '1x': Invalid argument", 0, 0, 0 },
 	{ "a /b sizelimit=16E", NULL,
 	  "sizelimit: '16E': Numerical result out of range", 0, 0, 0 },
