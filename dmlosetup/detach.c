@@ -96,11 +96,6 @@ static int detach_one(const char *device, struct loopdev *dev)
 	return rc ? warn_detach(device, rc) : 0;
 }
 
-int detach_device(const char *device)
-{
-	return detach_devices(&device, 1, false);
-}
-
 static void wait_until_gone(const struct loopdev *dev)
 {
 	while (sysfs_is_dm(dev->devno, dev->uuid))

@@ -160,7 +160,8 @@ static int do_attach_tab(const struct request *req)
 
 static int do_detach_tab(const struct request *req)
 {
-	return boot_detach(req->devices, req->nr_devices);
+	return boot_detach(req->devices, req->nr_devices,
+			   req->flags & F_WAIT);
 }
 
 static int do_set_sector_size(const struct request *req)

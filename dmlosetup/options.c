@@ -498,7 +498,7 @@ static void check_context(const struct request *req)
 	if (req->flags & F_PREALLOC && !(req->flags & F_CREATE))
 		errx(EXIT_FAILURE, "the option --prealloc needs --create");
 	if (req->flags & F_WAIT && req->action != A_DETACH &&
-	    req->action != A_DETACH_ALL)
+	    req->action != A_DETACH_ALL && req->action != A_DETACH_TAB)
 		errx(EXIT_FAILURE, "the option --wait is allowed when devices "
 		     "are detached only");
 	if (req->action == A_CREATE)
