@@ -241,10 +241,11 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 	struct loopdev old;
 	int lock, rc;
 
-	if (!req->nooverlap)
+	if (!req->nooverlap && (req->overlap || file->read_only))
 		return attach_new(req, file, made);
-	lock = nooverlap_lock();
-	rc = nooverlap_find(req, file, &old);
+	lock = nooverlap_lock(&file->st);
+	rc = req->nooverlap ? nooverlap_find(req, file, &old) :
+			      nooverlap_check_writers(req, file);
 	if (!rc) {
 		rc = attach_new(req, file, made);
 	} else if (rc > 0) {

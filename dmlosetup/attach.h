@@ -26,6 +26,7 @@ struct attach {
 	bool read_only;
 	bool partscan;
 	bool nooverlap;
+	bool overlap;		/* with another one that writes */
 	bool show;		/* print the name of the device */
 	struct attached *made;	/* which one it has become; may be NULL */
 };

@@ -102,6 +102,7 @@ static int attach_entry(const struct tab_entry *entry)
 		.sizelimit = entry->sizelimit,
 		.read_only = entry->flags & TAB_READ_ONLY,
 		.partscan = entry->flags & TAB_PARTSCAN,
+		.overlap = entry->flags & TAB_OVERLAP,
 	};
 	struct loopdev dev;
 	enum found found = find(entry->name, &dev);

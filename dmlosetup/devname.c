@@ -10,7 +10,7 @@
 #include "sysfs.h"
 #include "util.h"
 
-static bool called_losetup(void)
+bool called_losetup(void)
 {
 	return !strcmp(program_invocation_short_name, "losetup");
 }

@@ -328,6 +328,16 @@ int loopdm_list(struct loopdev **devs, size_t *nr)
 	return rc;
 }
 
+int loopdm_list_some(const char *uuid_prefix, struct loopdev **devs, size_t *nr)
+{
+	struct list list = { NULL, 0 };
+	int rc = loopdm_each_name(NULL, uuid_prefix, list_add_name, &list);
+
+	*devs = list.devs;
+	*nr = list.nr;
+	return rc;
+}
+
 void loopdm_list_free(struct loopdev *devs, size_t nr)
 {
 	size_t i;

@@ -65,6 +65,9 @@ int loopdm_status(const char *uuid, char **status);
  * Works without any rights, through sysfs, and then knows less of them.
  */
 int loopdm_list(struct loopdev **devs, size_t *nr);
+
+/* Only those whose UUID starts so, in no order; needs rights. */
+int loopdm_list_some(const char *uuid_prefix, struct loopdev **devs, size_t *nr);
 void loopdm_list_free(struct loopdev *devs, size_t nr);
 
 /*

@@ -10,6 +10,7 @@
 #include "boot.h"
 #include "create.h"
 #include "detach.h"
+#include "devname.h"
 #include "loopdm.h"
 #include "map.h"
 #include "options.h"
@@ -48,6 +49,7 @@ static int attach(const struct request *req)
 		.read_only = req->flags & F_READ_ONLY,
 		.partscan = req->flags & F_PARTSCAN,
 		.nooverlap = req->flags & F_NOOVERLAP,
+		.overlap = req->flags & F_OVERLAP || called_losetup(),
 		.show = req->flags & F_SHOW,
 	};
 

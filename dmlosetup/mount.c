@@ -344,6 +344,7 @@ static int make_device(const struct mounting *m, struct device *device)
 		.offset = m->range.offset,
 		.sizelimit = m->range.size,
 		.read_only = m->read_only,
+		.overlap = true,	/* find_device() has looked */
 		.made = &device->id,
 	};
 
@@ -502,7 +503,7 @@ static int mount_file(struct mounting *m)
 		return rc;
 	if (m->fake)
 		return EXIT_SUCCESS;
-	lock = nooverlap_lock();
+	lock = nooverlap_lock(NULL);
 	signals_hold();
 	ready = !get_device(m, &device);
 	if (lock >= 0)

@@ -5,17 +5,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-int nooverlap_lock(void)
+#include "devname.h"
+
+/* One byte stands for a file, and by chance for some others. */
+int nooverlap_lock(const struct stat *st)
 {
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd;
 
+	if (st) {
+		lock.l_start = (st->st_ino * 0x9e3779b97f4a7c15 ^ st->st_dev) >> 2;
+		lock.l_len = 1;
+	}
 	/* Makes the node if it is not there yet. */
 	loopdm_check();
-	fd = open("/dev/mapper/control", O_RDONLY | O_CLOEXEC);
-	while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
+	fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fcntl(fd, F_OFD_SETLKW, &lock) && errno == EINTR)
 		;
 	return fd;
 }
@@ -94,6 +101,31 @@ int nooverlap_find(const struct attach *req, const struct backfile *file,
 			*found = devs[i];
 			devs[i].path = devs[i].features = NULL;
 		}
+	}
+	loopdm_list_free(devs, nr);
+	return rc;
+}
+
+int nooverlap_check_writers(const struct attach *req,
+			    const struct backfile *file)
+{
+	char prefix[UUID_SIZE];
+	struct loopdev *devs;
+	size_t i, nr;
+	int rc = 0;
+
+	ident_prefix(&file->st, prefix);
+	/* Why they cannot be listed, those say who make devices. */
+	if (loopdm_list_some(prefix, &devs, &nr))
+		nr = 0;
+	for (i = 0; i < nr && !rc; i++) {
+		if (!loopdev_is_on(&devs[i], &file->st) ||
+		    devs[i].read_only || !overlaps(&devs[i].ident, req))
+			continue;
+		warnx("%s: failed to set up loop device: %s (" DEV_MAPPER
+		      "%s writes to it; --overlap to write with both)",
+		      req->file, strerror(EBUSY), devs[i].name);
+		rc = -1;
 	}
 	loopdm_list_free(devs, nr);
 	return rc;

@@ -16,10 +16,10 @@ bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size);
 
 /*
  * From looking for others to having a device, only one of those who do not want
- * to overlap is at work. Returns a descriptor to close at the end; -1 if there
- * is no device-mapper to lock.
+ * to overlap is at work: on this file or, with NULL, on any. Returns a descriptor
+ * to close at the end; -1 if there is no device-mapper to lock.
  */
-int nooverlap_lock(void);
+int nooverlap_lock(const struct stat *st);
 
 /*
  * Looks for devices in the way of @req. The same bytes of the file: if any device
@@ -30,5 +30,12 @@ int nooverlap_lock(void);
  */
 int nooverlap_find(const struct attach *req, const struct backfile *file,
 		   struct loopdev *found);
+
+/*
+ * Of two devices that write to the same bytes neither sees what the other one does:
+ * the second is refused. Returns 0, or -1 after a message.
+ */
+int nooverlap_check_writers(const struct attach *req,
+			    const struct backfile *file);
 
 #endif

@@ -32,6 +32,7 @@ enum {
 	OPT_ATTACH_TAB,
 	OPT_DETACH_TAB,
 	OPT_WAIT,
+	OPT_OVERLAP,
 };
 
 struct option_info {
@@ -228,6 +229,9 @@ static const struct option_info infos[] = {
 	{ 'L', "nooverlap", NONE,
 	  "take the device that is there, refuse part of it",
 	  set_flag, F_NOOVERLAP },
+	{ OPT_OVERLAP, "overlap", NONE,
+	  "allow two devices that write to the same bytes",
+	  set_flag, F_OVERLAP },
 	{ OPT_WAIT, "wait", NONE, "return when detached devices are gone",
 	  set_flag, F_WAIT },
 	SEPARATOR,
@@ -287,6 +291,7 @@ static const int exclusive[][12] = {
 	{ 'D', 'c', 'd', 'f', 'l' },
 	{ 'D', 'c', 'd', 'f', 'O' },
 	{ 'J', OPT_RAW },
+	{ 'L', OPT_OVERLAP },
 	{ OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ OPT_REMOVE, 'l' },
 	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, OPT_REMOVE,
@@ -503,9 +508,10 @@ static void check_context(const struct request *req)
 		     "are detached only");
 	if (req->action == A_CREATE)
 		return;
-	if (req->flags & F_CREATE)
-		errx(EXIT_FAILURE, "the option --create is allowed during loop "
-		     "device setup only");
+	if (req->flags & (F_CREATE | F_OVERLAP))
+		errx(EXIT_FAILURE, "the option --%s is allowed during loop "
+		     "device setup only",
+		     req->flags & F_CREATE ? "create" : "overlap");
 	if (req->action != A_SET_DIRECT_IO && req->action != A_SET_SECTOR_SIZE)
 		setup |= F_DIO;
 	if (req->action != A_PARTSCAN)

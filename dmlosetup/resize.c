@@ -80,7 +80,7 @@ static int get_locked(const char *device, const char *what,
 	char name[NAME_SIZE];
 	int rc;
 
-	*lock = nooverlap_lock();
+	*lock = nooverlap_lock(NULL);
 	rc = devname_get(device, name, dev);
 	if (!rc)
 		return 0;

@@ -48,6 +48,7 @@ static const struct tab_option {
 	{ "nofail", TAB_NOFAIL, 0 },
 	{ "partscan", TAB_PARTSCAN, 0 },
 	{ "local-fs", TAB_LOCAL_FS, 0 },
+	{ "overlap", TAB_OVERLAP, 0 },
 	{ "defaults", TAB_DEFAULTS, 0 },
 };
 

@@ -95,6 +95,12 @@ int ident_parse(const char *uuid, struct ident *id)
 	return ident_format(id, again) || strcmp(uuid, again) ? -EINVAL : 0;
 }
 
+void ident_prefix(const struct stat *st, char prefix[static UUID_SIZE])
+{
+	snprintf(prefix, UUID_SIZE, UUID_PREFIX "%x:%x-%" PRIx64 "-",
+		 major(st->st_dev), minor(st->st_dev), (uint64_t)st->st_ino);
+}
+
 bool ident_is(const struct ident *id, const struct stat *st)
 {
 	return id->inode == st->st_ino &&

@@ -77,6 +77,9 @@ int ident_format(const struct ident *id, char uuid[static UUID_SIZE]);
 /* Returns 0, or -EINVAL if @uuid was not made by ident_format(). */
 int ident_parse(const char *uuid, struct ident *id);
 
+/* What the UUIDs of all devices on this file begin with. */
+void ident_prefix(const struct stat *st, char prefix[static UUID_SIZE]);
+
 /* Is this the backing file? */
 bool ident_is(const struct ident *id, const struct stat *st);
 
