@@ -585,7 +585,10 @@ int loopdm_reload(const struct loopdev *dev, const struct mapping *map)
 		return rc;
 	/* Suspends, takes the new table and resumes, all in one ioctl. */
 	rc = resume(dev->uuid);
-	if (rc)
+	if (rc) {
 		run_once(new_task(DM_DEVICE_CLEAR, NULL, dev->uuid));
+		/* If it did not get further than to suspend: with the old one. */
+		resume(dev->uuid);
+	}
 	return rc;
 }

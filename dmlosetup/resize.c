@@ -129,6 +129,24 @@ static int check_unused(const struct loopdev *dev)
 	return 0;
 }
 
+/*
+ * The device-mapper keeps the limits of a device whose new table has no disk below
+ * it. Then the old table is right; one of no sectors is surely another.
+ */
+static int check_sectors(const struct loopdev *dev, unsigned int size,
+			 const char **why)
+{
+	struct loopdev before = *dev;
+
+	if (sysfs_logical_block_size(dev->devno) == size)
+		return 0;
+	before.sectors = 0;
+	remap(&before, dev->features, false, why);
+	*why = "only a new device can have others, there is no disk under its "
+		"file";
+	return -EOPNOTSUPP;
+}
+
 int resize_sectors(const char *device, const struct loopdev *dev,
 		   unsigned int size)
 {
@@ -145,6 +163,8 @@ int resize_sectors(const char *device, const struct loopdev *dev,
 		rc = check_unused(dev);
 	if (!rc)
 		rc = remap(dev, features, true, &why);
+	if (!rc)
+		rc = check_sectors(dev, size, &why);
 	free(features);
 	return rc ? warn_failed(device, set_sectors, rc, why) : 0;
 }
