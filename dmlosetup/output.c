@@ -49,7 +49,7 @@ static char *get_name(const struct loopdev *dev)
 
 static char *get_autoclear(const struct loopdev *dev)
 {
-	return get_bool(dev->deferred);
+	return dev->has_info ? get_bool(dev->deferred) : NULL;
 }
 
 static char *get_back_file(const struct loopdev *dev)
