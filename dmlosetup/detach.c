@@ -3,15 +3,14 @@
 
 #include <err.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "devname.h"
 #include "loopdm.h"
 #include "partitions.h"
 #include "sysfs.h"
+#include "users.h"
 #include "util.h"
 
 /*
@@ -24,21 +23,6 @@
 /* Between two looks whether a device is gone. */
 #define GONE_DELAY_MS	50
 
-static bool is_mounted(dev_t devno)
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	unsigned int major, minor;
-	bool found = false;
-
-	if (!f)
-		return false;
-	/* "36 35 253:0 / /mnt rw,noatime ..." */
-	while (!found && fscanf(f, "%*d %*d %u:%u%*[^\n]", &major, &minor) == 2)
-		found = makedev(major, minor) == devno;
-	fclose(f);
-	return found;
-}
-
 static int remove_lazily(const char *name, const char *uuid, dev_t devno)
 {
 	int tries = 0, rc;
@@ -47,7 +31,7 @@ static int remove_lazily(const char *name, const char *uuid, dev_t devno)
 		rc = loopdm_remove(name, uuid);
 		if (rc != -EBUSY)
 			return rc;
-		if (++tries > PEEK_TRIES || is_mounted(devno) ||
+		if (++tries > PEEK_TRIES || users_have_mounted(devno) ||
 		    sysfs_has_holders(devno))
 			return loopdm_remove_at_close(uuid);
 		sleep_ms(PEEK_DELAY_MS);
