@@ -15,6 +15,7 @@
 #include "loopdm.h"
 #include "partitions.h"
 #include "tab.h"
+#include "util.h"
 
 /* Is @dev on what @entry asks for? */
 static bool is_attached(const struct tab_entry *entry,
@@ -70,7 +71,7 @@ static bool may_be_read_only(const struct tab_entry *entry)
 
 /*
  * What is there is to be as the entry has it: one that goes away stays, and has
- * its partitions. Returns 1 if it has gone meanwhile.
+ * its partitions, or goes as before. Returns 1 if it has gone meanwhile.
  */
 static int keep_entry(const struct tab_entry *entry, const struct loopdev *dev)
 {
@@ -90,7 +91,11 @@ static int keep_entry(const struct tab_entry *entry, const struct loopdev *dev)
 		      strerror(-rc));
 		return -1;
 	}
-	return entry->flags & TAB_PARTSCAN ? partitions_scan(dev) : 0;
+	if (entry->flags & TAB_PARTSCAN)
+		rc = partitions_scan(dev);
+	if (rc && dev->deferred)
+		detach_loopdev(dev);
+	return rc;
 }
 
 static int attach_entry(const struct tab_entry *entry)
@@ -109,7 +114,9 @@ static int attach_entry(const struct tab_entry *entry)
 	int rc = 1;
 
 	if (found == OURS && is_attached(entry, &dev)) {
+		signals_hold();
 		rc = keep_entry(entry, &dev);
+		signals_release();
 	} else if (found != NONE) {
 		warnx("%s: there is another device of this name", entry->name);
 		rc = -1;
