@@ -49,17 +49,32 @@ static int make_uuid(const struct attach *req, const struct backfile *file,
 	return ident_format(&id, uuid);
 }
 
+/*
+ * A device in the place of the placeholder of its name, if there is one, which
+ * *@claimed says. After a failure that is back.
+ */
+static int create_device(const struct attached *dev, const struct mapping *map,
+			 bool *claimed)
+{
+	int rc = placeholder_claim(dev->name, claimed);
+
+	if (rc)
+		return rc;
+	rc = loopdm_create(dev->name, dev->uuid, map);
+	if (rc && *claimed)
+		loopdm_create_free(dev->name);
+	return rc;
+}
+
 /* Under the name that was asked for. */
-static int create_named(const char *name, const char *uuid,
-			const struct mapping *map)
+static int create_named(const struct attached *dev, const struct mapping *map,
+			bool *claimed)
 {
 	unsigned int tries;
 	int rc;
 
 	for (tries = 0; tries < NUMBERS_MAX_TRIES; tries++) {
-		rc = placeholder_claim(name);
-		if (!rc)
-			rc = loopdm_create(name, uuid, map);
+		rc = create_device(dev, map, claimed);
 		if (rc != -ESTALE)
 			break;
 	}
@@ -67,8 +82,8 @@ static int create_named(const char *name, const char *uuid,
 }
 
 /* Under the first free number. With others about, some near that one will do. */
-static int create_numbered(char name[static NAME_SIZE], const char *uuid,
-			   const struct mapping *map)
+static int create_numbered(struct attached *dev, const struct mapping *map,
+			   bool *claimed)
 {
 	unsigned int tries;
 	int rc, n;
@@ -77,24 +92,22 @@ static int create_numbered(char name[static NAME_SIZE], const char *uuid,
 		n = numbers_find_free(tries);
 		if (n < 0)
 			return n;
-		snprintf(name, NAME_SIZE, NAME_PREFIX "%d", n);
-		rc = placeholder_claim(name);
-		if (!rc)
-			rc = loopdm_create(name, uuid, map);
+		snprintf(dev->name, sizeof(dev->name), NAME_PREFIX "%d", n);
+		rc = create_device(dev, map, claimed);
 		if (rc != -EEXIST && rc != -ESTALE)
 			break;
 	}
 	return rc;
 }
 
-static int create(const struct attach *req, char name[static NAME_SIZE],
-		  const char *uuid, struct mapping *map)
+static int create(const struct attach *req, struct attached *dev,
+		  struct mapping *map, bool *claimed)
 {
 	int rc;
 
 	for (;;) {
-		rc = req->device ? create_named(name, uuid, map) :
-				   create_numbered(name, uuid, map);
+		rc = req->device ? create_named(dev, map, claimed) :
+				   create_numbered(dev, map, claimed);
 		/* What access() cannot know: a server, or a security module. */
 		if (map->read_only || (rc != -EROFS && rc != -EACCES))
 			return rc;
@@ -103,13 +116,15 @@ static int create(const struct attach *req, char name[static NAME_SIZE],
 }
 
 /* Takes back a device that was complete, and its partitions. */
-static void undo(const char *name, const char *uuid)
+static void undo(const struct attached *made, bool claimed)
 {
 	struct loopdev dev;
 
-	if (!loopdm_get(name, &dev) && !strcmp(dev.uuid, uuid))
+	if (!loopdm_get(made->name, &dev) && !strcmp(dev.uuid, made->uuid))
 		detach_loopdev(&dev);
 	loopdev_free(&dev);
+	if (claimed)
+		loopdm_create_free(made->name);
 }
 
 static int scan(const char *name)
@@ -126,23 +141,24 @@ static int scan(const char *name)
 	return rc ? -1 : 0;
 }
 
-static int create_and_show(const struct attach *req, const char *uuid,
-			   char name[static NAME_SIZE], struct mapping *map)
+static int create_and_show(const struct attach *req, struct attached *dev,
+			   struct mapping *map)
 {
-	int rc = create(req, name, uuid, map);
+	bool claimed;
+	int rc = create(req, dev, map, &claimed);
 
 	if (rc) {
 		warn_setup(req->file, rc, loopdm_reason());
 		return -1;
 	}
 	if (req->partscan)
-		rc = scan(name);
+		rc = scan(dev->name);
 	if (!rc && signals_pending())
 		rc = -1;
 	if (!rc && req->show)
-		rc = devname_print(name);
+		rc = devname_print(dev->name);
 	if (rc)
-		undo(name, uuid);
+		undo(dev, claimed);
 	return rc;
 }
 
@@ -172,58 +188,68 @@ static int check(const struct attach *req, const struct backfile *file,
 }
 
 static int attach_new(const struct attach *req, const struct backfile *file,
-		      char name[static NAME_SIZE])
+		      struct attached *made)
 {
-	char uuid[UUID_SIZE], *features = NULL;
+	char *features = NULL;
 	struct mapping map;
 	int rc;
 
 	if (req->sector_size)
 		features = features_set(NULL, FEATURE_SECTOR_SIZE,
 					req->sector_size);
-	rc = check(req, file, features, &map, uuid);
+	rc = check(req, file, features, &map, made->uuid);
 	free(features);
 	if (rc)
 		return rc;
 	signals_hold();
-	rc = create_and_show(req, uuid, name, &map);
+	rc = create_and_show(req, made, &map);
 	if (!rc)
 		backfile_warn_rest(file, req->offset, req->sizelimit, &map);
 	signals_release();
 	return rc;
 }
 
-/* What was asked for anew is done to the old device. */
-static int attach_old(const struct attach *req, const struct loopdev *dev)
+/*
+ * What was asked for anew is done to the old device. If it cannot be and the
+ * device was detached already, it is so again.
+ */
+static int attach_old(const struct attach *req, const struct loopdev *dev,
+		      struct attached *made)
 {
 	int rc = 0;
 
-	if (req->sector_size &&
-	    resize_sectors(dev->name, dev, req->sector_size))
-		return -1;
+	strcpy(made->name, dev->name);
+	strcpy(made->uuid, dev->uuid);
 	signals_hold();
-	if (req->partscan || dev->ident.flags & IDENT_PARTSCAN)
+	if (req->sector_size)
+		rc = resize_sectors(dev->name, dev, req->sector_size);
+	if (!rc && (req->partscan || dev->ident.flags & IDENT_PARTSCAN))
 		rc = partitions_scan(dev);
+	if (!rc && signals_pending())
+		rc = -1;
 	if (!rc && req->show)
 		rc = devname_print(dev->name);
+	if (rc && dev->deferred)
+		detach_loopdev(dev);
 	signals_release();
 	return rc;
 }
 
 static int attach_opened(const struct attach *req, const struct backfile *file,
-			 char name[static NAME_SIZE])
+			 struct attached *made)
 {
 	struct loopdev old;
 	int lock, rc;
 
-	if (!req->nooverlap)
-		return attach_new(req, file, name);
-	lock = nooverlap_lock();
-	rc = nooverlap_find(req, file, &old);
+	if (!req->nooverlap && (req->overlap || file->read_only))
+		return attach_new(req, file, made);
+	lock = nooverlap_lock(&file->st);
+	rc = req->nooverlap ? nooverlap_find(req, file, &old) :
+			      nooverlap_check_writers(req, file);
 	if (!rc) {
-		rc = attach_new(req, file, name);
+		rc = attach_new(req, file, made);
 	} else if (rc > 0) {
-		rc = attach_old(req, &old);
+		rc = attach_old(req, &old, made);
 		loopdev_free(&old);
 	}
 	if (lock >= 0)
@@ -247,11 +273,11 @@ static int new_name(const char *device, char name[static NAME_SIZE])
 
 int attach_file(const struct attach *req)
 {
-	char name[NAME_SIZE];
+	struct attached made;
 	struct backfile file;
 	int rc;
 
-	if (req->device && new_name(req->device, name))
+	if (req->device && new_name(req->device, made.name))
 		return -1;
 	rc = backfile_open(&file, req->file, req->read_only);
 	if (rc) {
@@ -259,9 +285,9 @@ int attach_file(const struct attach *req)
 			   "neither a regular file nor a block device" : NULL);
 		return -1;
 	}
-	rc = attach_opened(req, &file, name);
+	rc = attach_opened(req, &file, &made);
 	backfile_close(&file);
 	if (!rc && req->made)
-		strcpy(req->made, name);
+		*req->made = made;
 	return rc;
 }

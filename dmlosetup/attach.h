@@ -8,6 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "table.h"
+
+/* A device that is there. */
+struct attached {
+	char name[NAME_SIZE];
+	char uuid[UUID_SIZE];
+};
+
 struct attach {
 	const char *file;
 	const char *device;	/* as it was given; NULL: the next free one */
@@ -18,8 +26,9 @@ struct attach {
 	bool read_only;
 	bool partscan;
 	bool nooverlap;
+	bool overlap;		/* with another one that writes */
 	bool show;		/* print the name of the device */
-	char *made;		/* NAME_SIZE bytes for its name, or NULL */
+	struct attached *made;	/* which one it has become; may be NULL */
 };
 
 /*

@@ -82,6 +82,22 @@ void backfile_close(struct backfile *file)
 	file->fd = -1;
 }
 
+int backfile_reopen(struct backfile *file, const struct loopdev *dev,
+		    const char **why)
+{
+	int rc;
+
+	*why = NULL;
+	if (!dev->path || !dev->has_ident)
+		return -EINVAL;
+	rc = backfile_open(file, dev->path, dev->read_only);
+	if (rc || ident_is(&dev->ident, &file->st))
+		return rc;
+	backfile_close(file);
+	*why = "its path leads to another file now";
+	return -ESTALE;
+}
+
 /* What of the file can be seen, in bytes. */
 static uint64_t visible(const struct backfile *file, uint64_t offset,
 			uint64_t sizelimit)

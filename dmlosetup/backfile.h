@@ -31,6 +31,13 @@ int backfile_open(struct backfile *file, const char *path, bool read_only);
 void backfile_close(struct backfile *file);
 
 /*
+ * The file under @dev, if its path still leads to it. Returns 0 or -errno; *@why
+ * is the sentence behind that, or NULL.
+ */
+int backfile_reopen(struct backfile *file, const struct loopdev *dev,
+		    const char **why);
+
+/*
  * Fills @map with the table of @file from @offset on, @sizelimit bytes at most
  * (0: to the end), with these features (NULL: none). A device has whole sectors
  * only, of the size that its disk or the features say. Returns NULL, or the

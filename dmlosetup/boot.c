@@ -7,15 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "attach.h"
+#include "backfile.h"
 #include "detach.h"
 #include "devname.h"
 #include "loopdm.h"
+#include "partitions.h"
 #include "tab.h"
+#include "util.h"
 
-/* Is @dev what @entry asks for? */
+/* Is @dev on what @entry asks for? */
 static bool is_attached(const struct tab_entry *entry,
 			const struct loopdev *dev)
 {
@@ -23,8 +25,7 @@ static bool is_attached(const struct tab_entry *entry,
 	struct stat st;
 
 	return dev->active && dev->has_ident && !stat(entry->file, &st) &&
-		id->inode == st.st_ino &&
-		makedev(id->major, id->minor) == st.st_dev &&
+		ident_is(id, &st) &&
 		id->offset == entry->offset && id->sizelimit == entry->sizelimit;
 }
 
@@ -55,6 +56,48 @@ static bool may_be_missing(const struct tab_entry *entry)
 		(errno == ENOENT || errno == ENOTDIR);
 }
 
+/* It may be read-only because there was no other way. */
+static bool may_be_read_only(const struct tab_entry *entry)
+{
+	struct backfile file;
+
+	if (entry->flags & TAB_READ_ONLY)
+		return true;
+	if (backfile_open(&file, entry->file, false))
+		return false;
+	backfile_close(&file);
+	return file.read_only;
+}
+
+/*
+ * What is there is to be as the entry has it: one that goes away stays, and has
+ * its partitions, or goes as before. Returns 1 if it has gone meanwhile.
+ */
+static int keep_entry(const struct tab_entry *entry, const struct loopdev *dev)
+{
+	int rc;
+
+	if (dev->read_only ? !may_be_read_only(entry) :
+			     entry->flags & TAB_READ_ONLY) {
+		warnx("%s: it is %s already", entry->name,
+		      dev->read_only ? "read-only" : "writable");
+		return -1;
+	}
+	rc = dev->deferred ? loopdm_keep_at_close(dev->uuid) : 0;
+	if (rc == -ENXIO || rc == -EBUSY)
+		return 1;
+	if (rc) {
+		warnx("%s: failed to re-use loop device: %s", entry->name,
+		      strerror(-rc));
+		return -1;
+	}
+	if (entry->flags & TAB_PARTSCAN)
+		rc = partitions_scan(dev);
+	if (rc && dev->deferred)
+		detach_loopdev(dev);
+	return rc;
+}
+
 static int attach_entry(const struct tab_entry *entry)
 {
 	const struct attach attach = {
@@ -64,32 +107,38 @@ static int attach_entry(const struct tab_entry *entry)
 		.sizelimit = entry->sizelimit,
 		.read_only = entry->flags & TAB_READ_ONLY,
 		.partscan = entry->flags & TAB_PARTSCAN,
+		.overlap = entry->flags & TAB_OVERLAP,
 	};
 	struct loopdev dev;
 	enum found found = find(entry->name, &dev);
-	bool attached = found == OURS && is_attached(entry, &dev);
+	int rc = 1;
 
+	if (found == OURS && is_attached(entry, &dev)) {
+		signals_hold();
+		rc = keep_entry(entry, &dev);
+		signals_release();
+	} else if (found != NONE) {
+		warnx("%s: there is another device of this name", entry->name);
+		rc = -1;
+	}
 	loopdev_free(&dev);
-	if (found == NONE)
-		return attach_file(&attach);
-	if (attached)
-		return 0;
-	warnx("%s: there is another device of this name", entry->name);
-	return -1;
+	return rc > 0 ? attach_file(&attach) : rc;
 }
 
-static int detach_entry(const struct tab_entry *entry)
+static int detach_entry(const struct tab_entry *entry, bool wait)
 {
+	const char *name = entry->name;
+
 	struct loopdev dev;
 	enum found found;
 	int rc = loopdm_check();
 
 	/* No device-mapper, no device. Who may not ask is told so. */
 	if (rc)
-		return rc == -ENODEV ? 0 : detach_device(entry->name);
-	found = find(entry->name, &dev);
+		return rc == -ENODEV ? 0 : detach_devices(&name, 1, false);
+	found = find(name, &dev);
 	loopdev_free(&dev);
-	return found == NONE ? 0 : detach_device(entry->name);
+	return found == NONE ? 0 : detach_devices(&name, 1, wait);
 }
 
 static bool is_wanted(const struct tab_entry *entry, const char *const *names,
@@ -150,14 +199,15 @@ int boot_attach(const char *const *names, int nr_names)
 	return rc;
 }
 
-int boot_detach(const char *const *names, int nr_names)
+int boot_detach(const char *const *names, int nr_names, bool wait)
 {
 	const struct tab_entry *entry;
 	struct tab tab;
 	int rc = read_tab(&tab, names, nr_names);
 
 	for (entry = tab.entries + tab.nr; entry-- > tab.entries; )
-		if (is_wanted(entry, names, nr_names) && detach_entry(entry))
+		if (is_wanted(entry, names, nr_names) &&
+		    detach_entry(entry, wait))
 			rc = -1;
 	tab_free(&tab);
 	return rc;

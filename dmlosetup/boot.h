@@ -8,6 +8,8 @@
 #ifndef DMLOSETUP_BOOT_H
 #define DMLOSETUP_BOOT_H
 
+#include <stdbool.h>
+
 /*
  * Attaches the entries with these names, or without any name all that are not
  * noauto. One that is attached already is no error.
@@ -16,8 +18,8 @@ int boot_attach(const char *const *names, int nr_names);
 
 /*
  * Detaches the devices of these names, or of all entries, the last one first.
- * One that is not there is no error.
+ * One that is not there is no error. With @wait each is gone before the next.
  */
-int boot_detach(const char *const *names, int nr_names);
+int boot_detach(const char *const *names, int nr_names, bool wait);
 
 #endif

@@ -30,6 +30,8 @@ static void draw_progress(const struct new_file *file, uint64_t done)
 	size_format(file->size, all);
 	fprintf(stderr, "\r%s: [%s] %3.0f%% %s/%s\033[K", file->path, bar,
 		part * 100, now, all);
+	/* Lines are what is written by itself, and this is none yet. */
+	fflush(stderr);
 }
 
 /* Takes the bar away: what comes next has the line for itself. */

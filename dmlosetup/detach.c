@@ -3,15 +3,14 @@
 
 #include <err.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "devname.h"
 #include "loopdm.h"
 #include "partitions.h"
 #include "sysfs.h"
+#include "users.h"
 #include "util.h"
 
 /*
@@ -24,21 +23,6 @@
 /* Between two looks whether a device is gone. */
 #define GONE_DELAY_MS	50
 
-static bool is_mounted(dev_t devno)
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	unsigned int major, minor;
-	bool found = false;
-
-	if (!f)
-		return false;
-	/* "36 35 253:0 / /mnt rw,noatime ..." */
-	while (!found && fscanf(f, "%*d %*d %u:%u%*[^\n]", &major, &minor) == 2)
-		found = makedev(major, minor) == devno;
-	fclose(f);
-	return found;
-}
-
 static int remove_lazily(const char *name, const char *uuid, dev_t devno)
 {
 	int tries = 0, rc;
@@ -47,7 +31,7 @@ static int remove_lazily(const char *name, const char *uuid, dev_t devno)
 		rc = loopdm_remove(name, uuid);
 		if (rc != -EBUSY)
 			return rc;
-		if (++tries > PEEK_TRIES || is_mounted(devno) ||
+		if (++tries > PEEK_TRIES || users_have_mounted(devno) ||
 		    sysfs_has_holders(devno))
 			return loopdm_remove_at_close(uuid);
 		sleep_ms(PEEK_DELAY_MS);
@@ -68,9 +52,9 @@ int detach_loopdev(const struct loopdev *dev)
 {
 	int rc;
 
+	signals_hold();
 	sysfs_each_holder(dev->devno, remove_partition, (void *)dev);
 	partitions_remove_unfinished(dev);
-	signals_hold();
 	rc = remove_lazily(dev->name, dev->uuid, dev->devno);
 	signals_release();
 	return rc;
@@ -89,18 +73,11 @@ static int detach_one(const char *device, struct loopdev *dev)
 	int rc;
 
 	rc = devname_get(device, name, dev);
-	if (rc == -ENODEV) {
-		warnx("%s: failed to use device: %s", device, strerror(-rc));
-		return -1;
-	}
+	if (rc == -ENODEV)
+		return warn_device(device, rc);
 	if (!rc)
 		rc = uuid_is_free(dev->uuid) ? -ENXIO : detach_loopdev(dev);
 	return rc ? warn_detach(device, rc) : 0;
-}
-
-int detach_device(const char *device)
-{
-	return detach_devices(&device, 1, false);
 }
 
 static void wait_until_gone(const struct loopdev *dev)
@@ -147,13 +124,15 @@ int detach_all(bool wait)
 	for (i = 0; i < nr; i++) {
 		rc = detach_loopdev(&devs[i]);
 		/* -ENXIO: somebody else was faster. */
-		if (rc && rc != -ENXIO) {
+		devs[i].deferred = !rc || rc == -ENXIO;
+		if (!devs[i].deferred) {
 			devname_path(devs[i].name, path);
 			res = warn_detach(path, rc);
 		}
 	}
-	for (i = 0; wait && !res && i < nr; i++)
-		wait_until_gone(&devs[i]);
+	for (i = 0; wait && i < nr; i++)
+		if (devs[i].deferred)
+			wait_until_gone(&devs[i]);
 	loopdm_list_free(devs, nr);
 	return res;
 }

@@ -10,14 +10,9 @@
 #include "loopdm.h"
 
 /*
- * Detaches the device and the partition mappings on it. A device in use is no
- * error: it goes at its last close, as a loop device does.
- */
-int detach_device(const char *device);
-
-/*
- * All of these devices, even if some fail; with @wait, it returns after they are
- * gone, whoever uses them.
+ * Detaches these devices, even if some fail, and the partition mappings on them. A
+ * device in use is no error: it goes at its last close, as a loop device does. With
+ * @wait, it returns after they are gone, whoever uses them.
  */
 int detach_devices(const char *const *devices, size_t nr, bool wait);
 

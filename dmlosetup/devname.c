@@ -8,8 +8,9 @@
 #include <sys/stat.h>
 
 #include "sysfs.h"
+#include "util.h"
 
-static bool called_losetup(void)
+bool called_losetup(void)
 {
 	return !strcmp(program_invocation_short_name, "losetup");
 }
@@ -17,11 +18,11 @@ static bool called_losetup(void)
 /* "loopN" is "fastloopN" without its head. */
 static bool is_loop_name(const char *s, char name[static NAME_SIZE])
 {
-	int n = snprintf(name, NAME_SIZE, NAME_PREFIX "%s",
-			 s + strlen("loop"));
+	const size_t len = strlen("loop");
 
-	return !strncmp(s, "loop", strlen("loop")) && n < NAME_SIZE &&
-		name_number(name) >= 0;
+	return !strncmp(s, "loop", len) &&
+		snprintf(name, NAME_SIZE, NAME_PREFIX "%s", s + len) <
+			NAME_SIZE && name_number(name) >= 0;
 }
 
 static int copy_name(const char *s, char name[static NAME_SIZE])
@@ -65,6 +66,18 @@ int devname_get(const char *arg, char name[static NAME_SIZE],
 	return rc ? rc : loopdm_get(name, dev);
 }
 
+int warn_device(const char *device, int rc)
+{
+	const char *why = loopdm_reason();
+
+	if (why)
+		warnx("%s: failed to use device: %s (%s)", device,
+		      strerror(-rc), why);
+	else
+		warnx("%s: failed to use device: %s", device, strerror(-rc));
+	return -1;
+}
+
 void devname_path(const char *name, char path[static DEVNAME_SIZE])
 {
 	snprintf(path, DEVNAME_SIZE, DEV_MAPPER "%s", name);
@@ -72,8 +85,6 @@ void devname_path(const char *name, char path[static DEVNAME_SIZE])
 
 int devname_print(const char *name)
 {
-	if (printf(DEV_MAPPER "%s\n", name) > 0 && !fflush(stdout))
-		return 0;
-	warn("write error");
-	return -1;
+	printf(DEV_MAPPER "%s\n", name);
+	return flush_stdout();
 }

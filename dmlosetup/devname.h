@@ -10,6 +10,8 @@
 #define DEV_MAPPER	"/dev/mapper/"
 #define DEVNAME_SIZE	(sizeof(DEV_MAPPER) - 1 + NAME_SIZE)
 
+bool called_losetup(void);
+
 /*
  * Finds the name in NAME, /dev/mapper/NAME, /dev/dm-N and any other path of a
  * node of the device. The device need not exist for the first two. For a program
@@ -27,6 +29,9 @@ int devname_resolve(const char *arg, char name[static NAME_SIZE]);
  */
 int devname_get(const char *arg, char name[static NAME_SIZE],
 		struct loopdev *dev);
+
+/* Says, for an error of devname_get(), that it is no device of ours. */
+int warn_device(const char *device, int rc);
 
 /* The path to print for a name. */
 void devname_path(const char *name, char path[static DEVNAME_SIZE]);

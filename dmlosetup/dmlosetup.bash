@@ -28,6 +28,32 @@ _dmlosetup_reply() {
 	done < <(compgen "$@")
 }
 
+# The words up to the cursor, into $words. Bash splits them at "=" and ":", too:
+# what has no blank in between is one word.
+_dmlosetup_words() {
+	local rest=$COMP_LINE part parts=("${COMP_WORDS[@]:0:COMP_CWORD+1}")
+	words=()
+	for part in "${parts[@]}"; do
+		if [[ ${#words[@]} -eq 0 || -z $rest || $rest == [[:blank:]]* ]]; then
+			words+=("$part")
+		else
+			words[-1]+=$part
+		fi
+		rest=${rest#"${rest%%[![:blank:]]*}"}
+		rest=${rest#"$part"}
+	done
+}
+
+# What bash replaces is what stands behind the last place where it has split.
+_dmlosetup_trim() {
+	local breaks=${COMP_WORDBREAKS//[!:=]/} head i
+	[ -n "$breaks" ] || return
+	head=${1%"${1##*["$breaks"]}"}
+	for i in "${!COMPREPLY[@]}"; do
+		COMPREPLY[i]=${COMPREPLY[i]#"$head"}
+	done
+}
+
 # The last of the columns that are separated by commas.
 _dmlosetup_complete_columns() {
 	local done=${2%"${2##*,}"}
@@ -35,11 +61,35 @@ _dmlosetup_complete_columns() {
 }
 
 _dmlosetup() {
-	local cur prev COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]/}
-	cur=${COMP_WORDS[COMP_CWORD]}
-	prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local words word
+	_dmlosetup_words
+	word=${words[-1]}
+	_dmlosetup_complete "$1" "$word" "${words[-2]}"
+	_dmlosetup_trim "$word"
+}
 
-	case $prev in
+# COMMAND WORD PREVIOUS
+_dmlosetup_complete() {
+	local cur=$2 prev=$3 head=
+
+	case $cur in
+	--direct-io=*) ;;
+	--*=*)
+		head=${cur%%=*}=
+		prev=${cur%%=*}
+		cur=${cur#*=}
+		;;
+	esac
+	_dmlosetup_value "$1" "$cur" "$prev"
+	[ -z "$head" ] || COMPREPLY=("${COMPREPLY[@]/#/"$head"}")
+}
+
+# COMMAND WORD PREVIOUS: without what stands in front of a "=".
+_dmlosetup_value() {
+	local cur=$2
+
+	COMPREPLY=()
+	case $3 in
 	-d | --detach | -c | --set-capacity | --remove | --map)
 		_dmlosetup_reply -W "$(_dmlosetup_devices "$1")" -- "$cur"
 		return

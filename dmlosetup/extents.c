@@ -151,7 +151,8 @@ static int read_seek(int fd, const struct window *win, struct extents *list)
 		if (data < 0 && errno != ENXIO)
 			return -errno;
 		hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
-		if (data < 0 || hole < 0)
+		/* No step forward is none that can be believed. */
+		if (data < 0 || hole <= data)
 			data = hole = win->end;
 		add_clipped(list, win, pos, data, 0, EXTENT_HOLE);
 		add_clipped(list, win, data, hole, 0, EXTENT_OTHER);

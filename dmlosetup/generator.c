@@ -128,31 +128,70 @@ static int link_unit(const char *unit, const char *by, const char *how)
 
 /* ---- units ---- */
 
+/* In /dev, but for the file systems that are mounted there. */
 static bool is_device(const char *file)
 {
+	static const char *const mounts[] = {
+		"/dev/shm/", "/dev/hugepages/", "/dev/mqueue/",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(mounts); i++)
+		if (!strncmp(file, mounts[i], strlen(mounts[i])))
+			return false;
 	return !strncmp(file, "/dev/", strlen("/dev/"));
+}
+
+/*
+ * "/srv//x/./../y" is "/srv/y": systemd knows only such paths. Where a ".." leads
+ * behind a link cannot be known yet. To be freed.
+ */
+static char *simplify(const char *path)
+{
+	char *s = xrealloc(NULL, strlen(path) + 2), *out = s;
+	size_t len;
+
+	for (; *path; path += len) {
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (len == 2 && !strncmp(path, "..", len)) {
+			while (out > s && *--out != '/')
+				;
+		} else if (len && (len != 1 || *path != '.')) {
+			*out++ = '/';
+			memcpy(out, path, len);
+			out += len;
+		}
+	}
+	if (out == s)
+		*out++ = '/';
+	*out = '\0';
+	return s;
 }
 
 /* What has to be there first, and may only go after this. */
 static void put_file(FILE *f, const char *file)
 {
-	char *device;
+	char *path = simplify(file), *device;
 
-	if (!is_device(file)) {
+	if (is_device(path)) {
+		device = escape_path(path);
+		fprintf(f, "BindsTo=%1$s.device\nAfter=%1$s.device\n", device);
+		free(device);
+	} else {
 		fputs("RequiresMountsFor=", f);
-		put_quoted(f, file);
+		put_quoted(f, path);
 		putc('\n', f);
-		return;
 	}
-	device = escape_path(file);
-	fprintf(f, "BindsTo=%1$s.device\nAfter=%1$s.device\n", device);
-	free(device);
+	free(path);
 }
 
 /*
  * Default dependencies would have it start after local-fs.target: too late for
  * file systems that are on such a device. What is mounted from it is unmounted
- * first at shutdown because mounts are ordered after blockdev@….target.
+ * first at shutdown because mounts are ordered after blockdev@….target; how many
+ * partitions there will be nobody knows, so that those are waited for instead. On
+ * a root that is still read-only the device would become so, too.
  */
 static void put_unit(FILE *f, const struct tab *tab,
 		     const struct tab_entry *entry, const char *device,
@@ -164,7 +203,7 @@ static void put_unit(FILE *f, const struct tab *tab,
 		"SourcePath=%s\n"
 		"DefaultDependencies=no\n"
 		"IgnoreOnIsolate=yes\n"
-		"After=systemd-udevd-kernel.socket\n"
+		"After=systemd-udevd-kernel.socket systemd-remount-fs.service\n"
 		"Wants=blockdev@%s.target\n"
 		"Before=blockdev@%s.target %s\n"
 		"Conflicts=umount.target\n"
@@ -175,8 +214,8 @@ static void put_unit(FILE *f, const struct tab *tab,
 		"Type=oneshot\n"
 		"RemainAfterExit=yes\n"
 		"ExecStart=" SBINDIR "/dmlosetup --attach-tab -- %1$s\n"
-		"ExecStop=" SBINDIR "/dmlosetup --detach-tab -- %1$s\n",
-		entry->name);
+		"ExecStop=" SBINDIR "/dmlosetup --detach-tab %2$s-- %1$s\n",
+		entry->name, entry->flags & TAB_PARTSCAN ? "--wait " : "");
 }
 
 static int make_unit(const struct tab *tab, const struct tab_entry *entry,

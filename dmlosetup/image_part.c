@@ -2,8 +2,10 @@
 #include "image_part.h"
 
 #include <blkid.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,13 +31,17 @@ static const char *const tags[] = {
 
 static bool parse_wanted(const char *which, struct wanted *want)
 {
-	char *end;
+	unsigned long number;
 	size_t i, n;
+	char *end;
 
-	*want = (struct wanted){ .number = strtoul(which, &end, 10) };
-	if (want->number > 0 && !*end)
-		return true;
-	want->number = 0;
+	*want = (struct wanted){ .number = 0 };
+	/* strtoul() would take blanks and a sign. */
+	if (isdigit((unsigned char)*which)) {
+		number = strtoul(which, &end, 10);
+		want->number = number;
+		return number && number <= INT_MAX && !*end;
+	}
 	for (i = 0; i < ARRAY_SIZE(tags); i++) {
 		n = strlen(tags[i]);
 		if (strncmp(which, tags[i], n))
@@ -56,13 +62,23 @@ static bool is_equal(const struct wanted *want, const char *value)
 					   !strcmp(value, want->value);
 }
 
-static struct range range_of(blkid_partition part, uint64_t offset)
+/* Where @part of what is in @outer is. Returns false if that is outside of it. */
+static bool range_of(blkid_partition part, const struct range *outer,
+		     struct range *range)
 {
+	uint64_t start, size;
+
 	/* libblkid counts in these, whatever the disk has. */
-	return (struct range){
-		offset + (uint64_t)blkid_partition_get_start(part) * SECTOR_SIZE,
-		(uint64_t)blkid_partition_get_size(part) * SECTOR_SIZE,
-	};
+	if (__builtin_mul_overflow((uint64_t)blkid_partition_get_start(part),
+				   SECTOR_SIZE, &start) ||
+	    __builtin_mul_overflow((uint64_t)blkid_partition_get_size(part),
+				   SECTOR_SIZE, &size) ||
+	    __builtin_add_overflow(outer->offset, start, &range->offset) ||
+	    range->offset > UINT64_MAX - size ||
+	    (outer->size && (start > outer->size || size > outer->size - start)))
+		return false;
+	range->size = size;
+	return size;
 }
 
 /* The file system's, with the superblock read from @range of @fd. */
@@ -86,10 +102,10 @@ static bool has_tag(int fd, const struct range *range,
 	return found;
 }
 
-static bool is_wanted(int fd, blkid_partition part, uint64_t offset,
+static bool is_wanted(int fd, blkid_partition part, const struct range *outer,
 		      const struct wanted *want)
 {
-	const struct range range = range_of(part, offset);
+	struct range range;
 
 	if (want->number)
 		return blkid_partition_get_partno(part) == want->number;
@@ -97,7 +113,7 @@ static bool is_wanted(int fd, blkid_partition part, uint64_t offset,
 		return is_equal(want, blkid_partition_get_name(part));
 	if (!strcmp(want->tag, "PARTUUID="))
 		return is_equal(want, blkid_partition_get_uuid(part));
-	return has_tag(fd, &range, want);
+	return range_of(part, outer, &range) && has_tag(fd, &range, want);
 }
 
 /* Of several that fit the first is taken, as mount(8) does it. */
@@ -105,15 +121,17 @@ static const char *search(int fd, blkid_partlist list,
 			  const struct wanted *want, struct range *range)
 {
 	int i, nr = blkid_partlist_numof_partitions(list);
+	const struct range outer = *range;
 	blkid_partition part;
 
 	for (i = 0; i < nr; i++) {
 		part = blkid_partlist_get_partition(list, i);
-		if (!is_wanted(fd, part, range->offset, want))
+		if (!is_wanted(fd, part, range, want))
 			continue;
 		if (blkid_partition_is_extended(part))
 			return "an extended partition has no data";
-		*range = range_of(part, range->offset);
+		if (!range_of(part, &outer, range))
+			return "the partition is outside of the size limit";
 		return NULL;
 	}
 	return "there is no such partition";

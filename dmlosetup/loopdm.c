@@ -191,6 +191,7 @@ static int fill(struct loopdev *dev, struct dm_task *dmt)
 	dev->active = info.live_table;
 	dev->read_only = info.read_only;
 	dev->deferred = info.deferred_remove;
+	dev->has_info = true;
 	fill_from_uuid(dev);
 	fill_from_table(dev, dmt);
 	return 0;
@@ -323,6 +324,16 @@ int loopdm_list(struct loopdev **devs, size_t *nr)
 		rc = sysfs_each_dm(list_add_sysfs, &list);
 	if (list.nr)
 		qsort(list.devs, list.nr, sizeof(*list.devs), compare_devs);
+	*devs = list.devs;
+	*nr = list.nr;
+	return rc;
+}
+
+int loopdm_list_some(const char *uuid_prefix, struct loopdev **devs, size_t *nr)
+{
+	struct list list = { NULL, 0 };
+	int rc = loopdm_each_name(NULL, uuid_prefix, list_add_name, &list);
+
 	*devs = list.devs;
 	*nr = list.nr;
 	return rc;
@@ -531,7 +542,6 @@ int loopdm_create_free(const char *name)
 	dev_t devno;
 	int rc;
 
-	*reason = '\0';
 	uuid_format_free(random, uuid);
 	rc = create_empty(uuid, uuid, &devno);
 	if (rc)
@@ -576,7 +586,10 @@ int loopdm_reload(const struct loopdev *dev, const struct mapping *map)
 		return rc;
 	/* Suspends, takes the new table and resumes, all in one ioctl. */
 	rc = resume(dev->uuid);
-	if (rc)
+	if (rc) {
 		run_once(new_task(DM_DEVICE_CLEAR, NULL, dev->uuid));
+		/* If it did not get further than to suspend: with the old one. */
+		resume(dev->uuid);
+	}
 	return rc;
 }

@@ -28,6 +28,7 @@ struct loopdev {
 	struct ident ident;
 	bool active;		/* has a table: "used", in losetup's words */
 	bool read_only;
+	bool has_info;		/* what only root may ask is known: deferred */
 	bool deferred;		/* will be removed at its last close */
 	uint64_t offset;	/* bytes in the backing file */
 	uint64_t sectors;	/* size of the device; 0: unknown */
@@ -65,6 +66,9 @@ int loopdm_status(const char *uuid, char **status);
  * Works without any rights, through sysfs, and then knows less of them.
  */
 int loopdm_list(struct loopdev **devs, size_t *nr);
+
+/* Only those whose UUID starts so, in no order; needs rights. */
+int loopdm_list_some(const char *uuid_prefix, struct loopdev **devs, size_t *nr);
 void loopdm_list_free(struct loopdev *devs, size_t nr);
 
 /*
@@ -81,7 +85,10 @@ int loopdm_each_name(const char *name_prefix, const char *uuid_prefix,
 int loopdm_create(const char *name, const char *uuid,
 		  const struct mapping *map);
 
-/* The same for a placeholder: a node of size 0, to be claimed later. */
+/*
+ * The same for a placeholder: a node of size 0, to be claimed later. The reason of
+ * an earlier failure is kept: it may have made this necessary.
+ */
 int loopdm_create_free(const char *name);
 
 /* True if the live table of the device with this UUID is just that. */

@@ -2,7 +2,6 @@
 /*
  * dmlosetup: losetup for fastloop devices.
  */
-#include <err.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "boot.h"
 #include "create.h"
 #include "detach.h"
+#include "devname.h"
 #include "loopdm.h"
 #include "map.h"
 #include "options.h"
@@ -49,6 +49,7 @@ static int attach(const struct request *req)
 		.read_only = req->flags & F_READ_ONLY,
 		.partscan = req->flags & F_PARTSCAN,
 		.nooverlap = req->flags & F_NOOVERLAP,
+		.overlap = req->flags & F_OVERLAP || called_losetup(),
 		.show = req->flags & F_SHOW,
 	};
 
@@ -161,7 +162,8 @@ static int do_attach_tab(const struct request *req)
 
 static int do_detach_tab(const struct request *req)
 {
-	return boot_detach(req->devices, req->nr_devices);
+	return boot_detach(req->devices, req->nr_devices,
+			   req->flags & F_WAIT);
 }
 
 static int do_set_sector_size(const struct request *req)
@@ -208,9 +210,7 @@ int main(int argc, char **argv)
 	loopdm_exit();
 	free(req.devices);
 	/* What failed has said so, be it this. */
-	if ((fflush(stdout) || ferror(stdout)) && !rc) {
-		warn("write error");
-		rc = -1;
-	}
+	if (!rc)
+		rc = flush_stdout();
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }

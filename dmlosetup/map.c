@@ -9,10 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "backfile.h"
 #include "devname.h"
 #include "loopdm.h"
 #include "size.h"
@@ -196,27 +195,25 @@ static void print_json(const struct picture *pic)
 
 /* ---- the file ---- */
 
-/* Opens the file under @dev for reading, if its path still leads to it. */
+/* Opens the file under @dev for reading. */
 static int open_file(const struct loopdev *dev, const char **why)
 {
-	struct stat st;
-	int fd;
+	struct backfile file;
+	char self[32];
+	int rc, fd;
 
-	*why = NULL;
 	if (!dev->path || strcmp(dev->target, TARGET_FASTLOOP)) {
 		*why = "there is no regular file under it";
 		return -EINVAL;
 	}
-	fd = open(dev->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return -errno;
-	if (!dev->has_ident || (!fstat(fd, &st) &&
-	    st.st_ino == dev->ident.inode &&
-	    st.st_dev == makedev(dev->ident.major, dev->ident.minor)))
-		return fd;
-	close(fd);
-	*why = "its path leads to another file now";
-	return -ESTALE;
+	rc = backfile_reopen(&file, dev, why);
+	if (rc)
+		return rc;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file.fd);
+	fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	rc = -errno;
+	backfile_close(&file);
+	return fd < 0 ? rc : fd;
 }
 
 static int warn_map(const char *device, int rc, const char *why)
@@ -262,7 +259,7 @@ int map_show(const char *device, bool json)
 
 	rc = devname_get(device, name, &dev);
 	if (rc == -ENODEV)
-		warnx("%s: failed to use device: %s", device, strerror(-rc));
+		warn_device(device, rc);
 	else if (rc)
 		warn_map(device, rc, loopdm_reason());
 	else

@@ -15,19 +15,23 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <libmount.h>
+#include <limits.h>
+#include <linux/loop.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "attach.h"
+#include "backfile.h"
 #include "devname.h"
 #include "image_part.h"
 #include "loopdm.h"
+#include "nooverlap.h"
 #include "size.h"
 #include "sysfs.h"
 #include "util.h"
@@ -36,20 +40,24 @@
 #define EXIT_USAGE	MNT_EX_USAGE
 #define EXIT_FAIL	MNT_EX_FAIL
 
+/* A device may go while it is looked at: how often, and how soon, to look again. */
+#define LOOK_TRIES	40
+#define LOOK_DELAY_MS	50
+
 struct mounting {
 	const char *source;	/* as it was given */
 	const char *file;
 	const char *dir;
 	const char *type;	/* NULL: the one that is found */
+	const char *namespace;	/* to mount in; NULL: ours */
 	char *options;		/* for the file system */
 	char *part;
 	struct range range;	/* of the file */
-	bool read_only, fake, sloppy, no_mtab;
+	bool read_only, remount, fake, sloppy, no_mtab;
 };
 
 struct device {
-	char name[NAME_SIZE];
-	char uuid[UUID_SIZE];
+	struct attached id;
 	int fd;			/* it does not go as long as we have this */
 	bool is_new;
 };
@@ -131,12 +139,17 @@ static void parse_options(struct mounting *m, char *list)
 			m->read_only = true;
 		else if (!strcmp(key, "rw"))
 			m->read_only = false;
+		else if (!strcmp(key, "remount"))
+			m->remount = true;
 		if (!take_option(m, key, arg) &&
 		    mnt_optstr_append_option(&m->options, key, arg))
 			err(EXIT_FAIL, NULL);
 		free(key);
 		free(arg);
 	}
+	if (list && list[strspn(list, ",")])
+		errx(EXIT_USAGE, "failed to parse options: '%s': %s", list,
+		     strerror(EINVAL));
 }
 
 static void __attribute__((noreturn)) print_help(void)
@@ -147,6 +160,7 @@ static void __attribute__((noreturn)) print_help(void)
 	       " mount -t fastloop [-o <options>] <file> <directory>\n"
 	       " %s <file> <directory> [-fnsv] [-o <options>] "
 	       "[-t fastloop.<type>]\n"
+	       "                [-N <namespace>]\n"
 	       "\nMount a file system from a file, through a fastloop device.\n"
 	       "\nOptions for -o, beside those of the file system:\n",
 	       program_invocation_short_name);
@@ -155,7 +169,7 @@ static void __attribute__((noreturn)) print_help(void)
 		       (int)(20 - strlen(options[i].name)), options[i].arg,
 		       options[i].help);
 	printf("\nFor more details see mount.fastloop(8).\n");
-	exit(EXIT_SUCCESS);
+	exit(flush_stdout() ? EXIT_FAIL : EXIT_SUCCESS);
 }
 
 /* "fastloop.ext4": the part behind the dot. */
@@ -177,10 +191,11 @@ static void parse_arguments(struct mounting *m, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "fhno:st:vV", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "fhnN:o:st:vV", longs, NULL)) != -1) {
 		switch (c) {
 		case 'f': m->fake = true; break;
 		case 'n': m->no_mtab = true; break;
+		case 'N': m->namespace = optarg; break;
 		case 'o': parse_options(m, optarg); break;
 		case 's': m->sloppy = true; break;
 		case 't': m->type = subtype(optarg); break;
@@ -189,7 +204,7 @@ static void parse_arguments(struct mounting *m, int argc, char **argv)
 		case 'V':
 			printf("%s from dm-fastloop %s\n",
 			       program_invocation_short_name, VERSION);
-			exit(EXIT_SUCCESS);
+			exit(flush_stdout() ? EXIT_FAIL : EXIT_SUCCESS);
 		default:
 			fprintf(stderr, "Try '%s --help' for more information."
 				"\n", program_invocation_short_name);
@@ -204,34 +219,47 @@ static void parse_arguments(struct mounting *m, int argc, char **argv)
 
 /* ---- the file ---- */
 
-/* Nobody has mounted or claimed it. */
-static bool is_unclaimed(const char *path)
+/* The file under the loop device that is open as @fd, if its path leads to it. */
+static const char *loop_file(int fd, const struct loop_info64 *info)
 {
-	int fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	static char path[PATH_MAX];
+	struct stat st;
 
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
+	if (fstat(fd, &st) ||
+	    !sysfs_loop_file(st.st_rdev, path, sizeof(path)) ||
+	    stat(path, &st) || st.st_dev != info->lo_device ||
+	    st.st_ino != info->lo_inode)
+		return NULL;
+	return path;
 }
 
 /*
  * mount(8) keeps offset= and sizelimit= for itself: it makes a loop device
  * first, whatever the type is, and calls us with that. It goes when mount(8)
- * does. What was meant is the file under it.
+ * does. What was meant is the file under it, if nobody has mounted or claimed
+ * the device.
  */
 static void look_through_loop(struct mounting *m)
 {
-	static struct sysfs_loop loop;
-	struct stat st;
+	struct loop_info64 info;
+	const char *file;
+	uint64_t offset;
+	int fd = open(m->source, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
 
-	if (stat(m->source, &st) || !S_ISBLK(st.st_mode) ||
-	    !sysfs_autoclear_loop(st.st_rdev, &loop) ||
-	    !is_unclaimed(m->source))
+	if (fd < 0)
 		return;
-	m->file = loop.file;
-	m->range.offset += loop.offset;
-	if (!m->range.size)
-		m->range.size = loop.sizelimit;
+	if (!ioctl(fd, LOOP_GET_STATUS64, &info) &&
+	    info.lo_flags & LO_FLAGS_AUTOCLEAR) {
+		file = loop_file(fd, &info);
+		if (file && !__builtin_add_overflow(m->range.offset,
+						    info.lo_offset, &offset)) {
+			m->file = file;
+			m->range.offset = offset;
+			if (!m->range.size)
+				m->range.size = info.lo_sizelimit;
+		}
+	}
+	close(fd);
 }
 
 static int find_part(struct mounting *m)
@@ -249,31 +277,31 @@ static int find_part(struct mounting *m)
 
 /* ---- the device ---- */
 
-static uint64_t range_end(const struct range *range)
+/*
+ * Can it be used, as the very part of the file? Returns 1, 0 if it is not in the
+ * way either, or -1 after a message. @read_only: the file, or what was asked for.
+ */
+static int check_device(const struct mounting *m, const struct loopdev *dev,
+			bool read_only)
 {
-	return range->size ? range->offset + range->size : UINT64_MAX;
-}
+	bool same = dev->offset == m->range.offset &&
+		dev->ident.sizelimit == m->range.size;
 
-static bool is_on(const struct loopdev *dev, const struct stat *st)
-{
-	return dev->active && dev->has_ident &&
-		dev->ident.inode == st->st_ino &&
-		makedev(dev->ident.major, dev->ident.minor) == st->st_dev;
-}
-
-static bool is_same(const struct loopdev *dev, const struct mounting *m)
-{
-	return dev->offset == m->range.offset &&
-		dev->ident.sizelimit == m->range.size &&
-		dev->read_only == m->read_only;
-}
-
-/* Bytes that one of the two could change under the other. */
-static bool is_in_the_way(const struct loopdev *dev, const struct mounting *m)
-{
-	return !(dev->read_only && m->read_only) &&
-		dev->offset < range_end(&m->range) &&
-		m->range.offset < dev->offset + dev->sectors * SECTOR_SIZE;
+	if (same && (!dev->read_only || read_only))
+		return 1;
+	if (same) {
+		warnx("%s: " DEV_MAPPER "%s, which is the same part of it, is "
+		      "read-only", m->file, dev->name);
+		return -1;
+	}
+	/* Bytes that one of the two could change under the other? */
+	if ((dev->read_only && read_only) ||
+	    !ranges_overlap(dev->offset, dev->sectors * SECTOR_SIZE,
+			    m->range.offset, m->range.size))
+		return 0;
+	warnx("%s: overlaps what " DEV_MAPPER "%s has of it", m->file,
+	      dev->name);
+	return -1;
 }
 
 /*
@@ -283,27 +311,29 @@ static bool is_in_the_way(const struct loopdev *dev, const struct mounting *m)
  */
 static int find_device(const struct mounting *m, struct device *device)
 {
+	struct backfile file;
 	struct loopdev *devs;
-	struct stat st;
 	size_t i, nr;
 	int rc = 0;
 
-	if (stat(m->file, &st) || loopdm_list(&devs, &nr))
+	/* What is wrong with it, those say who make devices. */
+	if (backfile_open(&file, m->file, m->read_only))
 		return 0;
+	if (loopdm_list(&devs, &nr))
+		nr = 0;
 	for (i = 0; i < nr && !rc; i++) {
-		if (!is_on(&devs[i], &st))
+		if (!loopdev_is_on(&devs[i], &file.st))
 			continue;
-		if (is_same(&devs[i], m)) {
-			strcpy(device->name, devs[i].name);
-			strcpy(device->uuid, devs[i].uuid);
-			rc = 1;
-		} else if (is_in_the_way(&devs[i], m)) {
-			warnx("%s: overlaps what " DEV_MAPPER "%s has of it",
-			      m->file, devs[i].name);
-			rc = -1;
-		}
+		rc = check_device(m, &devs[i], file.read_only);
+		if (rc <= 0)
+			continue;
+		strcpy(device->id.name, devs[i].name);
+		strcpy(device->id.uuid, devs[i].uuid);
+		/* Who made it may still be waiting for that. */
+		loopdm_wait_for_node(devs[i].name, devs[i].devno);
 	}
 	loopdm_list_free(devs, nr);
+	backfile_close(&file);
 	return rc;
 }
 
@@ -314,51 +344,45 @@ static int make_device(const struct mounting *m, struct device *device)
 		.offset = m->range.offset,
 		.sizelimit = m->range.size,
 		.read_only = m->read_only,
-		.made = device->name,
+		.overlap = true,	/* find_device() has looked */
+		.made = &device->id,
 	};
-	struct loopdev dev;
-	int rc;
 
 	if (attach_file(&setup))
 		return -1;
-	rc = loopdm_get(device->name, &dev);
-	loopdev_free(&dev);
-	if (rc) {
-		warnx("%s: %s", device->name, strerror(-rc));
-		return -1;
-	}
-	strcpy(device->uuid, dev.uuid);
 	device->is_new = true;
 	return 0;
+}
+
+/* -ENXIO: the one that was found has gone, whatever has its node now. */
+static int open_device(struct device *device, const char *path)
+{
+	struct stat st;
+
+	device->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (device->fd < 0)
+		return errno == ENOENT ? -ENXIO : -errno;
+	if (fstat(device->fd, &st))
+		return -errno;
+	return sysfs_is_dm(st.st_rdev, device->id.uuid) ? 0 : -ENXIO;
 }
 
 /*
  * From now on it goes when the last one closes it: at best, umount(8). If not
  * even this can be told it, it is removed here.
  */
-static int keep_open(struct device *device)
+static int keep_open(struct device *device, bool again)
 {
 	char path[DEVNAME_SIZE];
-	int rc = 0;
+	int rc;
 
-	devname_path(device->name, path);
-	device->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (device->fd < 0)
-		rc = -errno;
-	else if (device->is_new)
-		rc = loopdm_remove_at_close(device->uuid);
-	if (rc)
+	devname_path(device->id.name, path);
+	rc = open_device(device, path);
+	if (!rc && device->is_new)
+		rc = loopdm_remove_at_close(device->id.uuid);
+	if (rc && (rc != -ENXIO || !again))
 		warnx("%s: %s", path, strerror(-rc));
 	return rc;
-}
-
-static int get_device(const struct mounting *m, struct device *device)
-{
-	int rc = find_device(m, device);
-
-	if (!rc)
-		rc = make_device(m, device);
-	return rc < 0 ? -1 : keep_open(device);
 }
 
 /* After a failure it is gone when we are, and not a little later. */
@@ -371,8 +395,28 @@ static void put_device(const struct device *device, bool failed)
 	if (!failed || !device->is_new)
 		return;
 	/* udev may be looking at it. */
-	while (loopdm_remove(device->name, device->uuid) == -EBUSY && tries--)
+	while (loopdm_remove(device->id.name, device->id.uuid) == -EBUSY &&
+	       tries--)
 		sleep_ms(50);
+}
+
+static int get_device(const struct mounting *m, struct device *device)
+{
+	int rc, tries = LOOK_TRIES;
+
+	for (;;) {
+		rc = find_device(m, device);
+		if (!rc)
+			rc = make_device(m, device);
+		if (rc < 0)
+			return rc;
+		rc = keep_open(device, --tries);
+		if (rc != -ENXIO || !tries || signals_pending())
+			return rc;
+		put_device(device, true);
+		*device = (struct device){ .fd = -1 };
+		sleep_ms(LOOK_DELAY_MS);
+	}
 }
 
 /* ---- mounting ---- */
@@ -384,18 +428,19 @@ static int set_up_context(struct libmnt_context *cxt, const struct mounting *m,
 		mnt_context_set_target(cxt, m->dir) ||
 		(m->type && mnt_context_set_fstype(cxt, m->type)) ||
 		(m->options && mnt_context_set_options(cxt, m->options)) ||
+		(m->namespace &&
+		 mnt_context_set_target_ns(cxt, m->namespace)) ||
 		mnt_context_enable_sloppy(cxt, m->sloppy) ||
 		mnt_context_disable_mtab(cxt, m->no_mtab);
 }
 
 /* Returns what mount(8) would exit with, after a message if there is one. */
-static int mount_device(const struct mounting *m, const struct device *device)
+static int mount_device(const struct mounting *m, const char *path)
 {
 	struct libmnt_context *cxt = mnt_new_context();
-	char path[DEVNAME_SIZE], message[BUFSIZ] = "";
+	char message[BUFSIZ] = "";
 	int rc;
 
-	devname_path(device->name, path);
 	if (!cxt || set_up_context(cxt, m, path)) {
 		mnt_free_context(cxt);
 		warn("%s", m->dir);
@@ -411,19 +456,62 @@ static int mount_device(const struct mounting *m, const struct device *device)
 	return rc;
 }
 
+/* What is mounted on the directory already; to be freed. */
+static char *mounted_device(const char *dir)
+{
+	struct libmnt_table *mounts =
+		mnt_new_table_from_file("/proc/self/mountinfo");
+	char *path = realpath(dir, NULL), *source = NULL;
+	struct libmnt_fs *fs = NULL;
+
+	if (mounts && path)
+		fs = mnt_table_find_target(mounts, path, MNT_ITER_BACKWARD);
+	if (fs && mnt_fs_get_source(fs))
+		source = xstrdup(mnt_fs_get_source(fs));
+	mnt_unref_table(mounts);
+	free(path);
+	return source;
+}
+
+/* The device stays as it is, and so does what is not an option of the mount. */
+static int remount(const struct mounting *m)
+{
+	char *source = mounted_device(m->dir);
+	int rc = EXIT_FAIL;
+
+	if (source)
+		rc = m->fake ? EXIT_SUCCESS : mount_device(m, source);
+	else
+		warnx("%s: not mounted", m->dir);
+	free(source);
+	return rc;
+}
+
+/*
+ * The lock lasts until the device is found or made, and open: of two who mount
+ * the same file at once the second finds what the first has made.
+ */
 static int mount_file(struct mounting *m)
 {
 	struct device device = { .fd = -1 };
-	int rc = EXIT_FAIL;
+	char path[DEVNAME_SIZE];
+	int lock, rc = EXIT_FAIL;
+	bool ready;
 
 	look_through_loop(m);
 	if (find_part(m))
 		return rc;
 	if (m->fake)
 		return EXIT_SUCCESS;
+	lock = nooverlap_lock(NULL);
 	signals_hold();
-	if (!get_device(m, &device) && !signals_pending())
-		rc = mount_device(m, &device);
+	ready = !get_device(m, &device);
+	if (lock >= 0)
+		close(lock);
+	if (ready && !signals_pending()) {
+		devname_path(device.id.name, path);
+		rc = mount_device(m, path);
+	}
 	put_device(&device, rc);
 	signals_release();
 	return rc;
@@ -439,7 +527,7 @@ int main(int argc, char **argv)
 	argv[0] = program_invocation_short_name;
 	parse_arguments(&m, argc, argv);
 	loopdm_init();
-	rc = mount_file(&m);
+	rc = m.remount ? remount(&m) : mount_file(&m);
 	loopdm_exit();
 	free(m.options);
 	free(m.part);

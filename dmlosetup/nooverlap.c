@@ -5,37 +5,48 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-int nooverlap_lock(void)
-{
-	int fd = open("/dev/mapper/control", O_RDONLY | O_CLOEXEC);
+#include "devname.h"
 
-	while (fd >= 0 && flock(fd, LOCK_EX) && errno == EINTR)
+/* One byte stands for a file, and by chance for some others. */
+int nooverlap_lock(const struct stat *st)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int fd;
+
+	if (st) {
+		lock.l_start = (st->st_ino * 0x9e3779b97f4a7c15 ^ st->st_dev) >> 2;
+		lock.l_len = 1;
+	}
+	/* Makes the node if it is not there yet. */
+	loopdm_check();
+	fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fcntl(fd, F_OFD_SETLKW, &lock) && errno == EINTR)
 		;
 	return fd;
 }
 
-static bool is_on(const struct loopdev *dev, const struct stat *st)
+bool loopdev_is_on(const struct loopdev *dev, const struct stat *st)
 {
-	const struct ident *id = &dev->ident;
-
-	return dev->active && dev->has_ident && id->inode == st->st_ino &&
-		makedev(id->major, id->minor) == st->st_dev;
+	return dev->active && dev->has_ident && ident_is(&dev->ident, st);
 }
 
-/* As losetup has it: a limit of 0 reaches to the end, wherever that is. */
-static bool ends_before(uint64_t offset, uint64_t sizelimit, uint64_t other)
+static bool ends_before(uint64_t offset, uint64_t size, uint64_t other)
 {
-	return sizelimit && offset <= other && other - offset >= sizelimit;
+	return size && offset <= other && other - offset >= size;
 }
 
+bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return !ends_before(a, a_size, b) && !ends_before(b, b_size, a);
+}
+
+/* As losetup has it: not what there is of the file, but what was asked for. */
 static bool overlaps(const struct ident *id, const struct attach *req)
 {
-	return !ends_before(id->offset, id->sizelimit, req->offset) &&
-		!ends_before(req->offset, req->sizelimit, id->offset);
+	return ranges_overlap(id->offset, id->sizelimit,
+			      req->offset, req->sizelimit);
 }
 
 static bool is_same(const struct ident *id, const struct attach *req)
@@ -83,13 +94,38 @@ int nooverlap_find(const struct attach *req, const struct backfile *file,
 		return -1;
 	}
 	for (i = 0; !rc && i < nr; i++) {
-		if (!is_on(&devs[i], &file->st) || !overlaps(&devs[i].ident, req))
+		if (!loopdev_is_on(&devs[i], &file->st) || !overlaps(&devs[i].ident, req))
 			continue;
 		rc = reuse(req, &devs[i]);
 		if (rc > 0) {
 			*found = devs[i];
 			devs[i].path = devs[i].features = NULL;
 		}
+	}
+	loopdm_list_free(devs, nr);
+	return rc;
+}
+
+int nooverlap_check_writers(const struct attach *req,
+			    const struct backfile *file)
+{
+	char prefix[UUID_SIZE];
+	struct loopdev *devs;
+	size_t i, nr;
+	int rc = 0;
+
+	ident_prefix(&file->st, prefix);
+	/* Why they cannot be listed, those say who make devices. */
+	if (loopdm_list_some(prefix, &devs, &nr))
+		nr = 0;
+	for (i = 0; i < nr && !rc; i++) {
+		if (!loopdev_is_on(&devs[i], &file->st) ||
+		    devs[i].read_only || !overlaps(&devs[i].ident, req))
+			continue;
+		warnx("%s: failed to set up loop device: %s (" DEV_MAPPER
+		      "%s writes to it; --overlap to write with both)",
+		      req->file, strerror(EBUSY), devs[i].name);
+		rc = -1;
 	}
 	loopdm_list_free(devs, nr);
 	return rc;

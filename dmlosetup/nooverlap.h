@@ -8,12 +8,18 @@
 #include "attach.h"
 #include "backfile.h"
 
+/* Is the device in use, and on this file? */
+bool loopdev_is_on(const struct loopdev *dev, const struct stat *st);
+
+/* Offsets and sizes in bytes; a size of 0 reaches to the end, wherever that is. */
+bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size);
+
 /*
  * From looking for others to having a device, only one of those who do not want
- * to overlap is at work. Returns a descriptor to close at the end; -1 if there
- * is no device-mapper to lock.
+ * to overlap is at work: on this file or, with NULL, on any. Returns a descriptor
+ * to close at the end; -1 if there is no device-mapper to lock.
  */
-int nooverlap_lock(void);
+int nooverlap_lock(const struct stat *st);
 
 /*
  * Looks for devices in the way of @req. The same bytes of the file: if any device
@@ -24,5 +30,12 @@ int nooverlap_lock(void);
  */
 int nooverlap_find(const struct attach *req, const struct backfile *file,
 		   struct loopdev *found);
+
+/*
+ * Of two devices that write to the same bytes neither sees what the other one does:
+ * the second is refused. Returns 0, or -1 after a message.
+ */
+int nooverlap_check_writers(const struct attach *req,
+			    const struct backfile *file);
 
 #endif

@@ -32,6 +32,7 @@ enum {
 	OPT_ATTACH_TAB,
 	OPT_DETACH_TAB,
 	OPT_WAIT,
+	OPT_OVERLAP,
 };
 
 struct option_info {
@@ -177,6 +178,12 @@ static void ignore(struct request *req __attribute__((unused)),
 static void print_help(struct request *req, const struct option_info *info,
 		       const char *arg) __attribute__((noreturn));
 
+/* Of --help and --version. */
+static void __attribute__((noreturn)) exit_printed(void)
+{
+	exit(flush_stdout() ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
 static void __attribute__((noreturn))
 print_version(struct request *req __attribute__((unused)),
 	      const struct option_info *info __attribute__((unused)),
@@ -184,7 +191,7 @@ print_version(struct request *req __attribute__((unused)),
 {
 	printf("%s from dm-fastloop %s\n", program_invocation_short_name,
 	       VERSION);
-	exit(EXIT_SUCCESS);
+	exit_printed();
 }
 
 #define NONE	no_argument, NULL
@@ -222,6 +229,9 @@ static const struct option_info infos[] = {
 	{ 'L', "nooverlap", NONE,
 	  "take the device that is there, refuse part of it",
 	  set_flag, F_NOOVERLAP },
+	{ OPT_OVERLAP, "overlap", NONE,
+	  "allow two devices that write to the same bytes",
+	  set_flag, F_OVERLAP },
 	{ OPT_WAIT, "wait", NONE, "return when detached devices are gone",
 	  set_flag, F_WAIT },
 	SEPARATOR,
@@ -281,6 +291,7 @@ static const int exclusive[][12] = {
 	{ 'D', 'c', 'd', 'f', 'l' },
 	{ 'D', 'c', 'd', 'f', 'O' },
 	{ 'J', OPT_RAW },
+	{ 'L', OPT_OVERLAP },
 	{ OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ OPT_REMOVE, 'l' },
 	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, OPT_REMOVE,
@@ -335,7 +346,7 @@ static void print_help(struct request *req __attribute__((unused)),
 	printf("\nAvailable output columns:\n");
 	output_help(stdout);
 	printf("\nFor more details see dmlosetup(8).\n");
-	exit(EXIT_SUCCESS);
+	exit_printed();
 }
 
 static void __attribute__((noreturn)) try_help(void)
@@ -492,14 +503,15 @@ static void check_context(const struct request *req)
 	if (req->flags & F_PREALLOC && !(req->flags & F_CREATE))
 		errx(EXIT_FAILURE, "the option --prealloc needs --create");
 	if (req->flags & F_WAIT && req->action != A_DETACH &&
-	    req->action != A_DETACH_ALL)
+	    req->action != A_DETACH_ALL && req->action != A_DETACH_TAB)
 		errx(EXIT_FAILURE, "the option --wait is allowed when devices "
 		     "are detached only");
 	if (req->action == A_CREATE)
 		return;
-	if (req->flags & F_CREATE)
-		errx(EXIT_FAILURE, "the option --create is allowed during loop "
-		     "device setup only");
+	if (req->flags & (F_CREATE | F_OVERLAP))
+		errx(EXIT_FAILURE, "the option --%s is allowed during loop "
+		     "device setup only",
+		     req->flags & F_CREATE ? "create" : "overlap");
 	if (req->action != A_SET_DIRECT_IO && req->action != A_SET_SECTOR_SIZE)
 		setup |= F_DIO;
 	if (req->action != A_PARTSCAN)
@@ -507,9 +519,9 @@ static void check_context(const struct request *req)
 	if (req->flags & setup)
 		errx(EXIT_FAILURE, "the options --{sizelimit,partscan,read-only,"
 		     "show} are allowed during loop device setup only");
-	if (req->name)
-		errx(EXIT_FAILURE, "the option --name is allowed during loop "
-		     "device setup only");
+	if (req->name || req->ref)
+		errx(EXIT_FAILURE, "the option --%s is allowed during loop "
+		     "device setup only", req->name ? "name" : "loop-ref");
 	if (req->flags & F_OFFSET && (req->action != A_SHOW || !req->file))
 		errx(EXIT_FAILURE,
 		     "the option --offset is not allowed in this context");

@@ -47,6 +47,7 @@ enum action {
 #define F_PARTSCAN	0x800
 #define F_NOOVERLAP	0x1000
 #define F_WAIT		0x2000
+#define F_OVERLAP	0x4000
 
 struct request {
 	enum action action;

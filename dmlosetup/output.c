@@ -12,6 +12,7 @@
 #include "devname.h"
 #include "partitions.h"
 #include "sysfs.h"
+#include "users.h"
 #include "util.h"
 
 struct column {
@@ -49,7 +50,7 @@ static char *get_name(const struct loopdev *dev)
 
 static char *get_autoclear(const struct loopdev *dev)
 {
-	return get_bool(dev->deferred);
+	return dev->has_info ? get_bool(dev->deferred) : NULL;
 }
 
 static char *get_back_file(const struct loopdev *dev)
@@ -133,6 +134,11 @@ static char *get_log_sec(const struct loopdev *dev)
 	return size ? get_number(size) : NULL;
 }
 
+static char *get_used_by(const struct loopdev *dev)
+{
+	return users_of(dev->devno);
+}
+
 #define RIGHT	SCOLS_FL_RIGHT
 #define BOOL	SCOLS_JSON_BOOLEAN
 #define NUMBER	SCOLS_JSON_NUMBER
@@ -174,6 +180,8 @@ static const struct column infos[] = {
 	  "partitions are mapped, or were to be", get_partscan },
 	{ "REF", 0.1, 0, STRING, false,
 	  "loop device reference string", get_ref },
+	{ "USED-BY", 0.2, 0, STRING, false,
+	  "mounts, devices and processes that keep it", get_used_by },
 };
 
 _Static_assert(ARRAY_SIZE(infos) <= MAX_COLUMNS / 2, "--output=+... fits");

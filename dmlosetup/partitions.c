@@ -23,8 +23,7 @@ struct part {
 	char name[NAME_SIZE];
 	char uuid[UUID_SIZE];
 	struct mapping map;
-	bool exists;
-	bool made;		/* by us, just now */
+	bool exists;		/* or what cannot be removed is in its place */
 };
 
 struct parts {
@@ -32,6 +31,7 @@ struct parts {
 	struct part *part;
 	size_t nr;
 	char node[DEVNAME_SIZE];	/* of dev */
+	bool failed;		/* after a message */
 };
 
 static int warn_scan(const char *object, int rc)
@@ -74,7 +74,6 @@ static int add_part(struct parts *parts, blkid_partition found)
 	struct part *part = &parts->part[parts->nr];
 	int number = blkid_partition_get_partno(found);
 
-	memset(part, 0, sizeof(*part));
 	part->map.sectors = visible_sectors(found, dev);
 	if (number <= 0 || number > MAX_NUMBER || !part->map.sectors)
 		return 0;
@@ -106,7 +105,10 @@ static int read_parts(struct parts *parts, blkid_probe probe)
 	if (!list)
 		return -ENOMEM;
 	nr = blkid_partlist_numof_partitions(list);
-	parts->part = xrealloc(NULL, (nr + 1) * sizeof(*parts->part));
+	/* Not xrealloc(): the device is to be undone. */
+	parts->part = calloc(nr + 1, sizeof(*parts->part));
+	if (!parts->part)
+		return -ENOMEM;
 	for (i = 0; !rc && i < nr; i++)
 		rc = add_part(parts, blkid_partlist_get_partition(list, i));
 	return rc;
@@ -140,7 +142,10 @@ static struct part *find_part(struct parts *parts, const char *uuid)
 	return NULL;
 }
 
-/* Keeps a mapping that is as it should be, for good, and removes any other. */
+/*
+ * Keeps a mapping that is as it should be, for good, and removes any other. Those
+ * that cannot be removed are no reason to leave the others as they are.
+ */
 static int keep_or_remove(const struct sysfs_dm *holder, void *data)
 {
 	struct parts *parts = data;
@@ -162,7 +167,10 @@ static int keep_or_remove(const struct sysfs_dm *holder, void *data)
 		return 0;
 	warnx("%s%s: failed to remove partition: %s", DEV_MAPPER, holder->name,
 	      strerror(-rc));
-	return -1;
+	parts->failed = true;
+	if (part)
+		part->exists = true;
+	return 0;
 }
 
 static int remove_unfinished(const char *name, void *data)
@@ -188,26 +196,14 @@ void partitions_remove_unfinished(const struct loopdev *dev)
 			 (void *)dev);
 }
 
-static void undo(const struct parts *parts)
-{
-	size_t i;
-
-	for (i = 0; i < parts->nr; i++) {
-		const struct part *part = &parts->part[i];
-
-		if (part->made && loopdm_remove(part->name, part->uuid) == -EBUSY)
-			loopdm_remove_at_close(part->uuid);
-	}
-}
-
-static int make_missing(struct parts *parts)
+static void make_missing(struct parts *parts)
 {
 	char node[DEVNAME_SIZE];
 	size_t i;
 	int rc;
 
 	for (i = 0; i < parts->nr; i++) {
-		struct part *part = &parts->part[i];
+		const struct part *part = &parts->part[i];
 
 		if (part->exists)
 			continue;
@@ -217,12 +213,9 @@ static int make_missing(struct parts *parts)
 		if (rc) {
 			devname_path(part->name, node);
 			warn_scan(node, rc);
-			undo(parts);
-			return -1;
+			parts->failed = true;
 		}
-		part->made = true;
 	}
-	return 0;
 }
 
 int partitions_scan(const struct loopdev *dev)
@@ -233,14 +226,14 @@ int partitions_scan(const struct loopdev *dev)
 	devname_path(dev->name, parts.node);
 	loopdm_wait_for_node(dev->name, dev->devno);
 	rc = read_table(&parts);
-	if (rc)
-		rc = warn_scan(parts.node, rc);
-	else
-		rc = sysfs_each_holder(dev->devno, keep_or_remove, &parts);
 	if (!rc)
-		rc = make_missing(&parts);
+		rc = sysfs_each_holder(dev->devno, keep_or_remove, &parts);
+	if (rc)
+		warn_scan(parts.node, rc);
+	else
+		make_missing(&parts);
 	free(parts.part);
-	return rc ? -1 : 0;
+	return rc || parts.failed ? -1 : 0;
 }
 
 int partitions_scan_device(const char *device)
@@ -253,8 +246,7 @@ int partitions_scan_device(const char *device)
 	if (!rc && !dev.active)
 		rc = -ENXIO;
 	if (rc == -ENODEV) {
-		warnx("%s: failed to use device: %s", device, strerror(-rc));
-		rc = -1;
+		rc = warn_device(device, rc);
 	} else if (rc) {
 		rc = warn_scan(device, rc);
 	} else {

@@ -13,8 +13,8 @@
 
 /*
  * Makes the mappings on @dev agree with its partition table: what is gone or has
- * moved is removed, what is missing is made. If one cannot be made, those that
- * were made before it go again. Prints its own message; returns 0 or -1.
+ * moved is removed, what is missing is made. If that fails for one the others are
+ * done all the same. Prints its own messages; returns 0 or -1.
  */
 int partitions_scan(const struct loopdev *dev);
 

@@ -11,11 +11,12 @@
 #include "numbers.h"
 #include "util.h"
 
-int placeholder_claim(const char *name)
+int placeholder_claim(const char *name, bool *was_there)
 {
 	struct loopdev dev;
 	int rc = loopdm_get(name, &dev);
 
+	*was_there = false;
 	if (rc == -ENXIO)
 		return 0;
 	if (rc)
@@ -26,6 +27,7 @@ int placeholder_claim(const char *name)
 	rc = loopdm_remove(name, dev.uuid);
 	if (rc == -EBUSY)
 		return -EEXIST;
+	*was_there = !rc;
 	return rc == -ENXIO ? 0 : rc;
 }
 
@@ -79,6 +81,21 @@ static int find_free_unprivileged(void)
 	return devname_print(name);
 }
 
+static int drop(const char *device)
+{
+	char name[NAME_SIZE];
+	struct loopdev dev;
+	int rc;
+
+	rc = devname_resolve(device, name);
+	if (!rc)
+		rc = loopdm_get(name, &dev);
+	if (rc)
+		return rc;
+	loopdev_free(&dev);
+	return uuid_is_free(dev.uuid) ? loopdm_remove(name, dev.uuid) : -EBUSY;
+}
+
 int placeholder_show(void)
 {
 	char name[NAME_SIZE];
@@ -94,7 +111,7 @@ int placeholder_show(void)
 		warn_unused(rc);
 	else if (signals_pending() || devname_print(name)) {
 		if (rc)
-			placeholder_claim(name);
+			drop(name);
 		rc = -1;
 	}
 	signals_release();
@@ -103,20 +120,13 @@ int placeholder_show(void)
 
 int placeholder_drop(const char *device)
 {
-	char name[NAME_SIZE];
-	struct loopdev dev;
 	int rc;
 
-	rc = devname_resolve(device, name);
-	if (!rc)
-		rc = loopdm_get(name, &dev);
-	if (!rc) {
-		loopdev_free(&dev);
-		rc = uuid_is_free(dev.uuid) ?
-			loopdm_remove(name, dev.uuid) : -EBUSY;
-	}
+	signals_hold();
+	rc = drop(device);
+	signals_release();
 	/* After losetup -d its node is still there to be removed, ours is not. */
-	if (!rc || rc == -ENXIO)
+	if (!rc || rc == -ENXIO || rc == -ENOENT)
 		return 0;
 	warnx("%s: remove failed: %s", device, strerror(-rc));
 	return -1;

@@ -9,11 +9,14 @@
 #ifndef DMLOSETUP_PLACEHOLDER_H
 #define DMLOSETUP_PLACEHOLDER_H
 
+#include <stdbool.h>
+
 /*
  * Makes room for a new device: takes away the placeholder of this name, if there
- * is one. -EEXIST: the name belongs to a real device, or to another claimer.
+ * is one, which *@was_there says. -EEXIST: the name belongs to a real device, or
+ * to another claimer.
  */
-int placeholder_claim(const char *name);
+int placeholder_claim(const char *name, bool *was_there);
 
 /*
  * Prints the name of the lowest free device and makes sure that it has a node.

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "devname.h"
 #include "loopdm.h"
@@ -25,11 +24,8 @@ struct target_file {
 static bool is_same_file(const struct loopdev *dev,
 			 const struct target_file *file)
 {
-	const struct ident *id = &dev->ident;
-
 	if (dev->has_ident && file->has_stat)
-		return id->inode == file->st.st_ino &&
-			makedev(id->major, id->minor) == file->st.st_dev;
+		return ident_is(&dev->ident, &file->st);
 	if (!dev->path)
 		return false;
 	return !strcmp(dev->path, file->path) ||
@@ -79,12 +75,11 @@ int query_all(const struct output *out, const struct filter *filter)
 	return rc;
 }
 
-static int warn_device(const char *device, int rc)
+static int warn_query(const char *device, int rc)
 {
 	if (rc == -ENODEV || rc == -ENXIO)
-		warnx("%s: failed to use device: %s", device, strerror(ENODEV));
-	else
-		warnx("%s: %s", device, strerror(-rc));
+		return warn_device(device, -ENODEV);
+	warnx("%s: %s", device, strerror(-rc));
 	return -1;
 }
 
@@ -135,7 +130,7 @@ int query_one(const struct output *out, const char *device)
 	if (!rc)
 		rc = output_devices(out, &dev, 1);
 	else
-		rc = warn_device(device, rc);
+		rc = warn_query(device, rc);
 	loopdev_free(&dev);
 	return rc;
 }
@@ -147,5 +142,5 @@ int query_exists(const char *device)
 
 	rc = find(device, &dev);
 	loopdev_free(&dev);
-	return rc ? warn_device(device, rc) : 0;
+	return rc ? warn_query(device, rc) : 0;
 }

@@ -6,31 +6,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "backfile.h"
 #include "devname.h"
+#include "nooverlap.h"
 #include "sysfs.h"
 #include "util.h"
-
-/* The file under @dev, if its path still leads to it. */
-static int reopen(const struct loopdev *dev, struct backfile *file)
-{
-	const struct ident *id = &dev->ident;
-	int rc;
-
-	if (!dev->path || !dev->has_ident)
-		return -EINVAL;
-	rc = backfile_open(file, dev->path, dev->read_only);
-	if (rc)
-		return rc;
-	if (file->st.st_ino == id->inode &&
-	    file->st.st_dev == makedev(id->major, id->minor))
-		return 0;
-	backfile_close(file);
-	return -ESTALE;
-}
 
 static int warn_failed(const char *device, const char *what, int rc,
 		       const char *why)
@@ -72,9 +54,7 @@ static int remap(const struct loopdev *dev, const char *features, bool warn,
 	struct mapping map;
 	int rc;
 
-	rc = dev->active ? reopen(dev, &file) : -ENXIO;
-	if (rc == -ESTALE)
-		*why = "its path leads to another file now";
+	rc = dev->active ? backfile_reopen(&file, dev, why) : -ENXIO;
 	if (rc)
 		return rc;
 	*why = backfile_map(&file, dev->offset, limit, features, &map);
@@ -90,18 +70,30 @@ static int remap(const struct loopdev *dev, const char *features, bool warn,
 	return rc;
 }
 
-/* The device, or -1 after a message. */
-static int get(const char *device, const char *what, struct loopdev *dev)
+/*
+ * The device, or -1 after a message. What is made of what it is now is done
+ * before another one may look: release() lets it.
+ */
+static int get_locked(const char *device, const char *what,
+		      struct loopdev *dev, int *lock)
 {
 	char name[NAME_SIZE];
-	int rc = devname_get(device, name, dev);
+	int rc;
 
+	*lock = nooverlap_lock(NULL);
+	rc = devname_get(device, name, dev);
 	if (!rc)
 		return 0;
 	if (rc != -ENODEV)
 		return warn_failed(device, what, rc, loopdm_reason());
-	warnx("%s: failed to use device: %s", device, strerror(-rc));
-	return -1;
+	return warn_device(device, rc);
+}
+
+static void release(struct loopdev *dev, int lock)
+{
+	loopdev_free(dev);
+	if (lock >= 0)
+		close(lock);
 }
 
 int resize_device(const char *device)
@@ -109,15 +101,15 @@ int resize_device(const char *device)
 	static const char what[] = "set capacity";
 	const char *why = NULL;
 	struct loopdev dev;
-	int rc;
+	int lock, rc;
 
-	rc = get(device, what, &dev);
+	rc = get_locked(device, what, &dev, &lock);
 	if (!rc) {
 		rc = remap(&dev, dev.features, false, &why);
 		if (rc)
 			warn_failed(device, what, rc, why);
 	}
-	loopdev_free(&dev);
+	release(&dev, lock);
 	return rc ? -1 : 0;
 }
 
@@ -137,6 +129,24 @@ static int check_unused(const struct loopdev *dev)
 	return 0;
 }
 
+/*
+ * The device-mapper keeps the limits of a device whose new table has no disk below
+ * it. Then the old table is right; one of no sectors is surely another.
+ */
+static int check_sectors(const struct loopdev *dev, unsigned int size,
+			 const char **why)
+{
+	struct loopdev before = *dev;
+
+	if (sysfs_logical_block_size(dev->devno) == size)
+		return 0;
+	before.sectors = 0;
+	remap(&before, dev->features, false, why);
+	*why = "only a new device can have others, there is no disk under its "
+		"file";
+	return -EOPNOTSUPP;
+}
+
 int resize_sectors(const char *device, const struct loopdev *dev,
 		   unsigned int size)
 {
@@ -144,7 +154,7 @@ int resize_sectors(const char *device, const struct loopdev *dev,
 	char *features;
 	int rc = 0;
 
-	if (size == sysfs_logical_block_size(dev->devno))
+	if (dev->active && size == sysfs_logical_block_size(dev->devno))
 		return 0;
 	features = features_set(dev->features, FEATURE_SECTOR_SIZE, size);
 	if (!features)
@@ -153,6 +163,8 @@ int resize_sectors(const char *device, const struct loopdev *dev,
 		rc = check_unused(dev);
 	if (!rc)
 		rc = remap(dev, features, true, &why);
+	if (!rc)
+		rc = check_sectors(dev, size, &why);
 	free(features);
 	return rc ? warn_failed(device, set_sectors, rc, why) : 0;
 }
@@ -160,11 +172,11 @@ int resize_sectors(const char *device, const struct loopdev *dev,
 int resize_sectors_device(const char *device, unsigned int size)
 {
 	struct loopdev dev;
-	int rc;
+	int lock, rc;
 
-	rc = get(device, set_sectors, &dev);
+	rc = get_locked(device, set_sectors, &dev, &lock);
 	if (!rc)
 		rc = resize_sectors(device, &dev, size);
-	loopdev_free(&dev);
+	release(&dev, lock);
 	return rc;
 }

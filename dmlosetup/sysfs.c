@@ -165,17 +165,10 @@ unsigned int sysfs_logical_block_size(dev_t devno)
 	return read_number(AT_FDCWD, path);
 }
 
-bool sysfs_autoclear_loop(dev_t devno, struct sysfs_loop *loop)
+bool sysfs_loop_file(dev_t devno, char *file, size_t size)
 {
 	char path[64];
 
-	device_path(path, sizeof(path), devno, "loop/autoclear");
-	if (!read_number(AT_FDCWD, path))
-		return false;
-	device_path(path, sizeof(path), devno, "loop/offset");
-	loop->offset = read_number(AT_FDCWD, path);
-	device_path(path, sizeof(path), devno, "loop/sizelimit");
-	loop->sizelimit = read_number(AT_FDCWD, path);
 	device_path(path, sizeof(path), devno, "loop/backing_file");
-	return read_line(AT_FDCWD, path, loop->file, sizeof(loop->file));
+	return read_line(AT_FDCWD, path, file, size);
 }

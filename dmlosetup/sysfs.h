@@ -43,12 +43,7 @@ char *sysfs_node(dev_t devno);
 /* Of a disk or of the one that a partition is on. In bytes; 0 if unknown. */
 unsigned int sysfs_logical_block_size(dev_t devno);
 
-struct sysfs_loop {
-	char file[4096];
-	uint64_t offset, sizelimit;	/* bytes */
-};
-
-/* True for a loop device that goes away at its last close. */
-bool sysfs_autoclear_loop(dev_t devno, struct sysfs_loop *loop);
+/* The path of the file under a loop device, as it was. */
+bool sysfs_loop_file(dev_t devno, char *path, size_t size);
 
 #endif

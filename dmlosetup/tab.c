@@ -48,6 +48,7 @@ static const struct tab_option {
 	{ "nofail", TAB_NOFAIL, 0 },
 	{ "partscan", TAB_PARTSCAN, 0 },
 	{ "local-fs", TAB_LOCAL_FS, 0 },
+	{ "overlap", TAB_OVERLAP, 0 },
 	{ "defaults", TAB_DEFAULTS, 0 },
 };
 
@@ -81,7 +82,8 @@ static int parse_option(const char *s, size_t len, struct tab_entry *entry,
 	const char *equals = memchr(s, '=', len);
 	size_t name_len = equals ? (size_t)(equals - s) : len;
 	const struct tab_option *option = find_option(s, name_len);
-	char arg[64];
+	char *arg;
+	int rc;
 
 	if (!option)
 		return complain(why, "unknown option '%.*s'", (int)name_len, s);
@@ -93,9 +95,10 @@ static int parse_option(const char *s, size_t len, struct tab_entry *entry,
 		return 0;
 	if (!equals)
 		return complain(why, "option '%s' needs a value", option->name);
-	snprintf(arg, sizeof(arg), "%.*s", (int)(len - name_len - 1),
-		 equals + 1);
-	return parse_number(option, arg, entry, why);
+	arg = xasprintf("%.*s", (int)(len - name_len - 1), equals + 1);
+	rc = parse_number(option, arg, entry, why);
+	free(arg);
+	return rc;
 }
 
 static int parse_options(const struct field *field, struct tab_entry *entry,

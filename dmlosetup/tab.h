@@ -18,6 +18,7 @@
 #define TAB_PARTSCAN	0x08
 #define TAB_LOCAL_FS	0x10	/* local-fs.target waits for it */
 #define TAB_DEFAULTS	0x20	/* says nothing */
+#define TAB_OVERLAP	0x40	/* with others that write to the file */
 
 #define TAB_WHY_SIZE	128
 

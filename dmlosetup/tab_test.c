@@ -37,6 +37,7 @@ static const struct {
 	{ "a /\\303\\240", "a", "/\xc3\xa0", 0, 0, 0 },
 	{ "a /#b #", NULL, "unknown option '#'", 0, 0, 0 },
 	{ "-x /#b ro", "-x", "/#b", 0, 0, TAB_READ_ONLY },
+	{ "a /i overlap,partscan", "a", "/i", 0, 0, TAB_OVERLAP | TAB_PARTSCAN },
 	{ "a /i offset=1M,sizelimit=512", "a", "/i", 1 << 20, 512, 0 },
 	{ "a /i offset=512,offset=1024", "a", "/i", 1024, 0, 0 },
 	{ "a /i ,ro,,nofail,", "a", "/i", 0, 0, TAB_READ_ONLY | TAB_NOFAIL },
@@ -55,6 +56,9 @@ static const struct {
 	{ "a /b ro=1", NULL, "option 'ro' takes no value", 0, 0, 0 },
 	{ "a /b offset", NULL, "option 'offset' needs a value", 0, 0, 0 },
 	{ "a /b offset=", NULL, "offset: '': Invalid argument", 0, 0, 0 },
+	{ "a /b offset=0000000000000000000000000000000000000000000000000000000000512x",
+	  NULL, "offset: '00000000000000000000000000000000000000000000000000000000"
+	  "00512x': Invalid argument", 0, 0, 0 },
 	{ "a /b offset=1x", NULL, "offset: '1x': Invalid argument", 0, 0, 0 },
 	{ "a /b sizelimit=16E", NULL,
 	  "sizelimit: '16E': Numerical result out of range", 0, 0, 0 },

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 /* In a reference. libdevmapper knows it as a plain character, as others are. */
 #define QUOTE	"="
@@ -92,6 +93,18 @@ int ident_parse(const char *uuid, struct ident *id)
 	}
 	/* sscanf() is generous: only our own spelling is ours. */
 	return ident_format(id, again) || strcmp(uuid, again) ? -EINVAL : 0;
+}
+
+void ident_prefix(const struct stat *st, char prefix[static UUID_SIZE])
+{
+	snprintf(prefix, UUID_SIZE, UUID_PREFIX "%x:%x-%" PRIx64 "-",
+		 major(st->st_dev), minor(st->st_dev), (uint64_t)st->st_ino);
+}
+
+bool ident_is(const struct ident *id, const struct stat *st)
+{
+	return id->inode == st->st_ino &&
+		makedev(id->major, id->minor) == st->st_dev;
 }
 
 void uuid_format_free(uint64_t random, char uuid[static UUID_SIZE])

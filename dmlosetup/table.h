@@ -36,6 +36,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #define TARGET_FASTLOOP		"fastloop"
 #define TARGET_LINEAR		"linear"
@@ -75,6 +76,12 @@ int ident_format(const struct ident *id, char uuid[static UUID_SIZE]);
 
 /* Returns 0, or -EINVAL if @uuid was not made by ident_format(). */
 int ident_parse(const char *uuid, struct ident *id);
+
+/* What the UUIDs of all devices on this file begin with. */
+void ident_prefix(const struct stat *st, char prefix[static UUID_SIZE]);
+
+/* Is this the backing file? */
+bool ident_is(const struct ident *id, const struct stat *st);
 
 void uuid_format_free(uint64_t random, char uuid[static UUID_SIZE]);
 bool uuid_is_ours(const char *uuid);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "check.h"
 #include "size.h"
@@ -60,6 +61,29 @@ static void test_ident(void)
 		check(uuid_is_ours(uuid) && !uuid_is_free(uuid), "%s", uuid);
 	}
 	check(strlen("part4294967295-") + strlen(uuid) < UUID_SIZE, "%s", uuid);
+}
+
+/* Of the file, all that is on it, and of no other. */
+static void test_prefix(void)
+{
+	char uuid[UUID_SIZE], prefix[UUID_SIZE];
+	const struct ident *id;
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(idents); i++) {
+		id = &idents[i].id;
+		st = (struct stat){ .st_dev = makedev(id->major, id->minor),
+				    .st_ino = id->inode };
+		check(!ident_format(id, uuid), "%zu", i);
+		check(ident_is(id, &st), "%zu", i);
+		ident_prefix(&st, prefix);
+		check(!strncmp(uuid, prefix, strlen(prefix)), "%s", prefix);
+		st.st_ino ^= 1;
+		check(!ident_is(id, &st), "%zu", i);
+		ident_prefix(&st, prefix);
+		check(strncmp(uuid, prefix, strlen(prefix)), "%s", prefix);
+	}
 }
 
 /* A real device with a reference of @len characters. */
@@ -511,6 +535,7 @@ int main(int argc, char **argv)
 		rounds = strtoul(argv[1], NULL, 10);
 	srand(1);
 	run("a UUID is made and read back", test_ident);
+	run("the beginning of the UUIDs on a file", test_prefix);
 	run("long references", test_long_ref);
 	run("other UUIDs are not read", test_bad_uuid);
 	run("the UUID of a placeholder", test_free_uuid);

@@ -55,6 +55,14 @@ uint64_t random_u64(void)
 	return x;
 }
 
+int flush_stdout(void)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return 0;
+	warn("write error");
+	return -1;
+}
+
 void sleep_ms(unsigned int ms)
 {
 	const struct timespec t = { ms / 1000, ms % 1000 * 1000000L };

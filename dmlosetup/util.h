@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * util: memory, random numbers and signals.
+ * util: memory, random numbers, output and signals.
  */
 #ifndef DMLOSETUP_UTIL_H
 #define DMLOSETUP_UTIL_H
@@ -20,6 +20,9 @@ char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 uint64_t random_u64(void);
+
+/* Returns 0, or -1 after a message: not all has been written. */
+int flush_stdout(void);
 
 /* Short enough not to be noticed. */
 void sleep_ms(unsigned int ms);

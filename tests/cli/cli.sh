@@ -12,13 +12,20 @@ cli_setup() {
 	cd "$IMAGES" || return
 }
 
-# Every test ends without devices, whatever it did.
+# Every test ends without devices, whatever it did. One that leaves what "dmlosetup
+# -D" does not take away has failed.
 nothing_left() {
 	local names
 	cd /
-	dmlosetup -D
-	names=$(dmsetup ls 2>/dev/null | grep -v '^No devices' | cut -f1)
-	[ -z "$names" ] || echo "left behind: $names" >&2
+	release
+	dmlosetup -D || rc=1
+	udevadm settle
+	names=$(dm_names)
+	if [ -n "$names" ]; then
+		echo "left behind: $names" >&2
+		# Of the function that runs the clean-ups.
+		rc=1
+	fi
 	dmsetup remove_all --force --deferred >/dev/null 2>&1
 }
 
