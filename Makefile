@@ -23,6 +23,7 @@ help:
 	@echo 'cli       dmlosetup/dmlosetup'
 	@echo 'test      everything that can be tested; needs root or sudo once'
 	@echo 'check     checkpatch, sparse, cppcheck, shellcheck'
+	@echo 'bench     measure, and compare with the bars'
 	@echo 'demo      a guest shows what this is for'
 	@echo 'install   into DESTDIR, PREFIX=$(PREFIX)'
 	@echo 'clean     all that was built here (the kernel cache stays)'
@@ -43,7 +44,10 @@ check:
 demo:
 	tests/demo/run
 
-bench deb:
+bench:
+	tests/bench/run
+
+deb:
 	@echo "make $@: not here yet" >&2; exit 1
 
 install: all
