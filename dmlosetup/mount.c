@@ -294,9 +294,12 @@ static int check_device(const struct mounting *m, const struct loopdev *dev,
 		      "read-only", m->file, dev->name);
 		return -1;
 	}
-	/* Bytes that one of the two could change under the other? */
+	/*
+	 * Bytes that one of the two could change under the other? What was asked
+	 * for counts, and not today's size: the device may grow with its file.
+	 */
 	if ((dev->read_only && read_only) ||
-	    !ranges_overlap(dev->offset, dev->sectors * SECTOR_SIZE,
+	    !ranges_overlap(dev->offset, dev->ident.sizelimit,
 			    m->range.offset, m->range.size))
 		return 0;
 	warnx("%s: overlaps what " DEV_MAPPER "%s has of it", m->file,
