@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "backfile.h"
 #include "detach.h"
 #include "devname.h"
+#include "filelock.h"
 #include "loopdm.h"
 #include "nooverlap.h"
 #include "numbers.h"
@@ -243,7 +243,11 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 
 	if (!req->nooverlap && (req->overlap || file->read_only))
 		return attach_new(req, file, made);
-	lock = nooverlap_lock(&file->st);
+	rc = filelock_take(file->st.st_dev, file->st.st_ino, &lock);
+	if (rc) {
+		warn_setup(req->file, rc, NULL);
+		return -1;
+	}
 	rc = req->nooverlap ? nooverlap_find(req, file, &old) :
 			      nooverlap_check_writers(req, file);
 	if (!rc) {
@@ -252,8 +256,7 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 		rc = attach_old(req, &old, made);
 		loopdev_free(&old);
 	}
-	if (lock >= 0)
-		close(lock);
+	filelock_release(lock);
 	return rc;
 }
 

@@ -29,6 +29,7 @@
 #include "attach.h"
 #include "backfile.h"
 #include "devname.h"
+#include "filelock.h"
 #include "image_part.h"
 #include "loopdm.h"
 #include "nooverlap.h"
@@ -314,6 +315,7 @@ static int check_device(const struct mounting *m, const struct loopdev *dev,
  */
 static int find_device(const struct mounting *m, struct device *device)
 {
+	char prefix[UUID_SIZE];
 	struct backfile file;
 	struct loopdev *devs;
 	size_t i, nr;
@@ -322,7 +324,8 @@ static int find_device(const struct mounting *m, struct device *device)
 	/* What is wrong with it, those say who make devices. */
 	if (backfile_open(&file, m->file, m->read_only))
 		return 0;
-	if (loopdm_list(&devs, &nr))
+	ident_prefix(&file.st, prefix);
+	if (loopdm_list_some(prefix, &devs, &nr))
 		nr = 0;
 	for (i = 0; i < nr && !rc; i++) {
 		if (!loopdev_is_on(&devs[i], &file.st))
@@ -491,9 +494,24 @@ static int remount(const struct mounting *m)
 }
 
 /*
- * The lock lasts until the device is found or made, and open: of two who mount
- * the same file at once the second finds what the first has made.
+ * It lasts until the device is found or made, and open: of two who mount the same
+ * file at once the second finds what the first has made.
  */
+static int take_lock(const struct mounting *m, int *lock)
+{
+	struct stat st;
+	int rc;
+
+	*lock = -1;
+	/* What is wrong with it, those say who make devices. */
+	if (stat(m->file, &st))
+		return 0;
+	rc = filelock_take(st.st_dev, st.st_ino, lock);
+	if (rc)
+		warnx("%s: failed to lock file: %s", m->file, strerror(-rc));
+	return rc;
+}
+
 static int mount_file(struct mounting *m)
 {
 	struct device device = { .fd = -1 };
@@ -506,11 +524,11 @@ static int mount_file(struct mounting *m)
 		return rc;
 	if (m->fake)
 		return EXIT_SUCCESS;
-	lock = nooverlap_lock(NULL);
+	if (take_lock(m, &lock))
+		return rc;
 	signals_hold();
 	ready = !get_device(m, &device);
-	if (lock >= 0)
-		close(lock);
+	filelock_release(lock);
 	if (ready && !signals_pending()) {
 		devname_path(device.id.name, path);
 		rc = mount_device(m, path);

@@ -3,29 +3,9 @@
 
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "devname.h"
-
-/* One byte stands for a file, and by chance for some others. */
-int nooverlap_lock(const struct stat *st)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int fd;
-
-	if (st) {
-		lock.l_start = (st->st_ino * 0x9e3779b97f4a7c15 ^ st->st_dev) >> 2;
-		lock.l_len = 1;
-	}
-	/* Makes the node if it is not there yet. */
-	loopdm_check();
-	fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fcntl(fd, F_OFD_SETLKW, &lock) && errno == EINTR)
-		;
-	return fd;
-}
 
 bool loopdev_is_on(const struct loopdev *dev, const struct stat *st)
 {

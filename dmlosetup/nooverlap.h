@@ -15,15 +15,12 @@ bool loopdev_is_on(const struct loopdev *dev, const struct stat *st);
 bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size);
 
 /*
- * From looking for others to having a device, only one of those who do not want
- * to overlap is at work: on this file or, with NULL, on any. Returns a descriptor
- * to close at the end; -1 if there is no device-mapper to lock.
- */
-int nooverlap_lock(const struct stat *st);
-
-/*
- * Looks for devices in the way of @req. The same bytes of the file: if any device
- * will do, that one is taken, which is no longer to go away at its last close.
+ * From looking for others to having a device, those who do not want to overlap
+ * have the lock of the file (filelock.h).
+ *
+ * This looks for devices in the way of @req. The same bytes of the file: if any
+ * device will do, that one is taken, which is no longer to go away at its last
+ * close.
  *
  * Returns 1 when there is such a device in @found, 0 when nothing is in the way,
  * -1 after a message.

@@ -10,7 +10,7 @@
 
 #include "backfile.h"
 #include "devname.h"
-#include "nooverlap.h"
+#include "filelock.h"
 #include "sysfs.h"
 #include "util.h"
 
@@ -77,11 +77,8 @@ static int remap(const struct loopdev *dev, const char *features, bool warn,
 static int get_locked(const char *device, const char *what,
 		      struct loopdev *dev, int *lock)
 {
-	char name[NAME_SIZE];
-	int rc;
+	int rc = filelock_get_device(device, dev, lock);
 
-	*lock = nooverlap_lock(NULL);
-	rc = devname_get(device, name, dev);
 	if (!rc)
 		return 0;
 	if (rc != -ENODEV)
@@ -92,8 +89,7 @@ static int get_locked(const char *device, const char *what,
 static void release(struct loopdev *dev, int lock)
 {
 	loopdev_free(dev);
-	if (lock >= 0)
-		close(lock);
+	filelock_release(lock);
 }
 
 int resize_device(const char *device)
