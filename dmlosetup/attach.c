@@ -211,7 +211,7 @@ static int attach_new(const struct attach *req, const struct backfile *file,
 
 /*
  * What was asked for anew is done to the old device. If it cannot be and the
- * device was detached already, it is so again.
+ * device was detached already, it is so again. Signals are held back.
  */
 static int attach_old(const struct attach *req, const struct loopdev *dev,
 		      struct attached *made)
@@ -220,7 +220,6 @@ static int attach_old(const struct attach *req, const struct loopdev *dev,
 
 	strcpy(made->name, dev->name);
 	strcpy(made->uuid, dev->uuid);
-	signals_hold();
 	if (req->sector_size)
 		rc = resize_sectors(dev->name, dev, req->sector_size);
 	if (!rc && (req->partscan || dev->ident.flags & IDENT_PARTSCAN))
@@ -231,7 +230,6 @@ static int attach_old(const struct attach *req, const struct loopdev *dev,
 		rc = devname_print(dev->name);
 	if (rc && dev->deferred)
 		detach_loopdev(dev);
-	signals_release();
 	return rc;
 }
 
@@ -248,6 +246,8 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 		warn_setup(req->file, rc, NULL);
 		return -1;
 	}
+	/* A device that is found is not to go away any more: from then on. */
+	signals_hold();
 	rc = req->nooverlap ? nooverlap_find(req, file, &old) :
 			      nooverlap_check_writers(req, file);
 	if (!rc) {
@@ -256,6 +256,7 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 		rc = attach_old(req, &old, made);
 		loopdev_free(&old);
 	}
+	signals_release();
 	filelock_release(lock);
 	return rc;
 }
