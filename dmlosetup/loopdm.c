@@ -271,6 +271,7 @@ int loopdm_each_name(const char *name_prefix, const char *uuid_prefix,
 struct list {
 	struct loopdev *devs;
 	size_t nr;
+	int rc;		/* of the first that could not be read */
 };
 
 static struct loopdev *list_add(struct list *list)
@@ -283,11 +284,13 @@ static struct loopdev *list_add(struct list *list)
 static int list_add_name(const char *name, void *data)
 {
 	struct list *list = data;
-	struct loopdev *dev = list_add(list);
+	int rc = loopdm_get(name, list_add(list));
 
-	/* It may be gone by now. */
-	if (loopdm_get(name, dev))
+	if (rc)
 		list->nr--;
+	/* It may be gone by now, and its name another's. */
+	if (rc && rc != -ENXIO && rc != -ENODEV && !list->rc)
+		list->rc = rc;
 	return 0;
 }
 
@@ -315,7 +318,7 @@ static int compare_devs(const void *a, const void *b)
 
 int loopdm_list(struct loopdev **devs, size_t *nr)
 {
-	struct list list = { NULL, 0 };
+	struct list list = { NULL, 0, 0 };
 	int rc = loopdm_check();
 
 	if (!rc)
@@ -326,17 +329,17 @@ int loopdm_list(struct loopdev **devs, size_t *nr)
 		qsort(list.devs, list.nr, sizeof(*list.devs), compare_devs);
 	*devs = list.devs;
 	*nr = list.nr;
-	return rc;
+	return rc ? rc : list.rc;
 }
 
 int loopdm_list_some(const char *uuid_prefix, struct loopdev **devs, size_t *nr)
 {
-	struct list list = { NULL, 0 };
+	struct list list = { NULL, 0, 0 };
 	int rc = loopdm_each_name(NULL, uuid_prefix, list_add_name, &list);
 
 	*devs = list.devs;
 	*nr = list.nr;
-	return rc;
+	return rc ? rc : list.rc;
 }
 
 void loopdm_list_free(struct loopdev *devs, size_t nr)

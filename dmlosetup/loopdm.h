@@ -63,7 +63,8 @@ int loopdm_status(const char *uuid, char **status);
 
 /*
  * All fastloop devices, placeholders and unfinished ones too, sorted by name.
- * Works without any rights, through sysfs, and then knows less of them.
+ * Works without any rights, through sysfs, and then knows less of them. After an
+ * error those are there that could be read; to be freed all the same.
  */
 int loopdm_list(struct loopdev **devs, size_t *nr);
 

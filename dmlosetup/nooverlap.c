@@ -12,6 +12,25 @@ bool loopdev_is_on(const struct loopdev *dev, const struct stat *st)
 	return dev->active && dev->has_ident && ident_is(&dev->ident, st);
 }
 
+int nooverlap_list(const struct stat *st, struct loopdev **devs, size_t *nr)
+{
+	char prefix[UUID_SIZE];
+	size_t i = 0;
+	int rc;
+
+	ident_prefix(st, prefix);
+	rc = loopdm_list_some(prefix, devs, nr);
+	while (i < *nr) {
+		if (loopdev_is_on(&(*devs)[i], st)) {
+			i++;
+			continue;
+		}
+		loopdev_free(&(*devs)[i]);
+		(*devs)[i] = (*devs)[--*nr];
+	}
+	return rc == -EACCES || rc == -ENODEV ? 0 : rc;
+}
+
 static bool ends_before(uint64_t offset, uint64_t size, uint64_t other)
 {
 	return size && offset <= other && other - offset >= size;
@@ -61,6 +80,12 @@ static int reuse(const struct attach *req, const struct loopdev *dev)
 	return -1;
 }
 
+static int warn_list(int rc)
+{
+	warnx("failed to inspect loop devices: %s", strerror(-rc));
+	return -1;
+}
+
 int nooverlap_find(const struct attach *req, const struct backfile *file,
 		   struct loopdev *found)
 {
@@ -69,10 +94,8 @@ int nooverlap_find(const struct attach *req, const struct backfile *file,
 	int rc;
 
 	rc = loopdm_list(&devs, &nr);
-	if (rc) {
-		warnx("failed to inspect loop devices: %s", strerror(-rc));
-		return -1;
-	}
+	if (rc)
+		rc = warn_list(rc);
 	for (i = 0; !rc && i < nr; i++) {
 		if (!loopdev_is_on(&devs[i], &file->st) || !overlaps(&devs[i].ident, req))
 			continue;
@@ -89,18 +112,14 @@ int nooverlap_find(const struct attach *req, const struct backfile *file,
 int nooverlap_check_writers(const struct attach *req,
 			    const struct backfile *file)
 {
-	char prefix[UUID_SIZE];
 	struct loopdev *devs;
 	size_t i, nr;
-	int rc = 0;
+	int rc = nooverlap_list(&file->st, &devs, &nr);
 
-	ident_prefix(&file->st, prefix);
-	/* Why they cannot be listed, those say who make devices. */
-	if (loopdm_list_some(prefix, &devs, &nr))
-		nr = 0;
+	if (rc)
+		rc = warn_list(rc);
 	for (i = 0; i < nr && !rc; i++) {
-		if (!loopdev_is_on(&devs[i], &file->st) ||
-		    devs[i].read_only || !overlaps(&devs[i].ident, req))
+		if (devs[i].read_only || !overlaps(&devs[i].ident, req))
 			continue;
 		warnx("%s: failed to set up loop device: %s (" DEV_MAPPER
 		      "%s writes to it; --overlap to write with both)",

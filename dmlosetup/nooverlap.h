@@ -11,6 +11,13 @@
 /* Is the device in use, and on this file? */
 bool loopdev_is_on(const struct loopdev *dev, const struct stat *st);
 
+/*
+ * The devices on this file that are in use. Who may not ask for them gets none: why,
+ * those say who make devices. Returns 0 or -errno; to be freed with
+ * loopdm_list_free() in any case.
+ */
+int nooverlap_list(const struct stat *st, struct loopdev **devs, size_t *nr);
+
 /* Offsets and sizes in bytes; a size of 0 reaches to the end, wherever that is. */
 bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size);
 

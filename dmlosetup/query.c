@@ -67,6 +67,7 @@ int query_all(const struct output *out, const struct filter *filter)
 	/* No device-mapper, no devices. */
 	if (rc && rc != -ENOENT) {
 		warnx("failed to list devices: %s", strerror(-rc));
+		loopdm_list_free(devs, nr);
 		return -1;
 	}
 	kept = apply_filter(devs, nr, filter);
@@ -93,10 +94,7 @@ static int find_in_list(const char *device, struct loopdev *found)
 
 	if (devname_resolve(device, name))
 		return -ENODEV;
-	rc = loopdm_list(&devs, &nr);
-	if (rc)
-		return -ENODEV;
-	rc = -ENXIO;
+	rc = loopdm_list(&devs, &nr) ? -ENODEV : -ENXIO;
 	for (i = 0; rc && i < nr; i++) {
 		if (!strcmp(devs[i].name, name)) {
 			*found = devs[i];
