@@ -278,34 +278,57 @@ static int find_part(struct mounting *m)
 
 /* ---- the device ---- */
 
-/*
- * Can it be used, as the very part of the file? Returns 1, 0 if it is not in the
- * way either, or -1 after a message. @read_only: the file, or what was asked for.
- */
-static int check_device(const struct mounting *m, const struct loopdev *dev,
-			bool read_only)
+/* The very part of the file, and it can be used. @read_only: this is enough. */
+static bool is_usable(const struct mounting *m, const struct loopdev *dev,
+		      bool read_only)
 {
-	bool same = dev->offset == m->range.offset &&
-		dev->ident.sizelimit == m->range.size;
+	return dev->ident.offset == m->range.offset &&
+		dev->ident.sizelimit == m->range.size &&
+		(!dev->read_only || read_only);
+}
 
-	if (same && (!dev->read_only || read_only))
-		return 1;
-	if (same) {
+/*
+ * Are there bytes that one of the two could change under the other? What was
+ * asked for counts, and not today's size: the device may grow with its file.
+ */
+static bool is_in_the_way(const struct mounting *m, const struct loopdev *dev,
+			  bool read_only)
+{
+	return !(dev->read_only && read_only) &&
+		ranges_overlap(dev->ident.offset, dev->ident.sizelimit,
+			       m->range.offset, m->range.size);
+}
+
+static int warn_in_the_way(const struct mounting *m, const struct loopdev *dev)
+{
+	if (is_usable(m, dev, true))
 		warnx("%s: " DEV_MAPPER "%s, which is the same part of it, is "
 		      "read-only", m->file, dev->name);
-		return -1;
-	}
-	/*
-	 * Bytes that one of the two could change under the other? What was asked
-	 * for counts, and not today's size: the device may grow with its file.
-	 */
-	if ((dev->read_only && read_only) ||
-	    !ranges_overlap(dev->offset, dev->ident.sizelimit,
-			    m->range.offset, m->range.size))
-		return 0;
-	warnx("%s: overlaps what " DEV_MAPPER "%s has of it", m->file,
-	      dev->name);
+	else
+		warnx("%s: overlaps what " DEV_MAPPER "%s has of it", m->file,
+		      dev->name);
 	return -1;
+}
+
+/* Of all devices on the file. Returns 1 with one in @device, 0, or -1. */
+static int choose_device(const struct mounting *m, const struct loopdev *devs,
+			 size_t nr, bool read_only, struct device *device)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		if (!is_usable(m, &devs[i], read_only))
+			continue;
+		strcpy(device->id.name, devs[i].name);
+		strcpy(device->id.uuid, devs[i].uuid);
+		/* Who made it may still be waiting for that. */
+		loopdm_wait_for_node(devs[i].name, devs[i].devno);
+		return 1;
+	}
+	for (i = 0; i < nr; i++)
+		if (is_in_the_way(m, &devs[i], read_only))
+			return warn_in_the_way(m, &devs[i]);
+	return 0;
 }
 
 /*
@@ -315,29 +338,20 @@ static int check_device(const struct mounting *m, const struct loopdev *dev,
  */
 static int find_device(const struct mounting *m, struct device *device)
 {
-	char prefix[UUID_SIZE];
 	struct backfile file;
 	struct loopdev *devs;
-	size_t i, nr;
-	int rc = 0;
+	size_t nr;
+	int rc;
 
 	/* What is wrong with it, those say who make devices. */
 	if (backfile_open(&file, m->file, m->read_only))
 		return 0;
-	ident_prefix(&file.st, prefix);
-	if (loopdm_list_some(prefix, &devs, &nr))
-		nr = 0;
-	for (i = 0; i < nr && !rc; i++) {
-		if (!loopdev_is_on(&devs[i], &file.st))
-			continue;
-		rc = check_device(m, &devs[i], file.read_only);
-		if (rc <= 0)
-			continue;
-		strcpy(device->id.name, devs[i].name);
-		strcpy(device->id.uuid, devs[i].uuid);
-		/* Who made it may still be waiting for that. */
-		loopdm_wait_for_node(devs[i].name, devs[i].devno);
-	}
+	rc = nooverlap_list(&file.st, &devs, &nr);
+	if (rc)
+		warnx("%s: failed to inspect its devices: %s", m->file,
+		      strerror(-rc));
+	else
+		rc = choose_device(m, devs, nr, file.read_only, device);
 	loopdm_list_free(devs, nr);
 	backfile_close(&file);
 	return rc;

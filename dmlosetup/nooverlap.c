@@ -7,7 +7,8 @@
 
 #include "devname.h"
 
-bool loopdev_is_on(const struct loopdev *dev, const struct stat *st)
+/* Is the device in use, and on this file? */
+static bool loopdev_is_on(const struct loopdev *dev, const struct stat *st)
 {
 	return dev->active && dev->has_ident && ident_is(&dev->ident, st);
 }

@@ -8,9 +8,6 @@
 #include "attach.h"
 #include "backfile.h"
 
-/* Is the device in use, and on this file? */
-bool loopdev_is_on(const struct loopdev *dev, const struct stat *st);
-
 /*
  * The devices on this file that are in use. Who may not ask for them gets none: why,
  * those say who make devices. Returns 0 or -errno; to be freed with
