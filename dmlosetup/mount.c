@@ -543,9 +543,15 @@ static int mount_file(struct mounting *m)
 	signals_hold();
 	ready = !get_device(m, &device);
 	filelock_release(lock);
-	if (ready && !signals_pending()) {
+	if (ready) {
+		/*
+		 * From here on the device goes when we do, and what libmount runs
+		 * is to hear signals as if mount(8) had run it.
+		 */
+		signals_release();
 		devname_path(device.id.name, path);
 		rc = mount_device(m, path);
+		signals_hold();
 	}
 	put_device(&device, rc);
 	signals_release();
