@@ -143,6 +143,20 @@ static int check_sectors(const struct loopdev *dev, unsigned int size,
 	return -EOPNOTSUPP;
 }
 
+/* From one table that is right to the other: a signal does not come in between. */
+static int change_sectors(const struct loopdev *dev, const char *features,
+			  unsigned int size, const char **why)
+{
+	int rc;
+
+	signals_hold();
+	rc = remap(dev, features, true, why);
+	if (!rc)
+		rc = check_sectors(dev, size, why);
+	signals_release();
+	return rc;
+}
+
 int resize_sectors(const char *device, const struct loopdev *dev,
 		   unsigned int size)
 {
@@ -158,9 +172,7 @@ int resize_sectors(const char *device, const struct loopdev *dev,
 	else if (dev->active)
 		rc = check_unused(dev);
 	if (!rc)
-		rc = remap(dev, features, true, &why);
-	if (!rc)
-		rc = check_sectors(dev, size, &why);
+		rc = change_sectors(dev, features, size, &why);
 	free(features);
 	return rc ? warn_failed(device, set_sectors, rc, why) : 0;
 }
