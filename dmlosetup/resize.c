@@ -4,8 +4,10 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "backfile.h"
@@ -111,8 +113,11 @@ int resize_device(const char *device)
 
 static const char set_sectors[] = "set logical block size";
 
-/* Mounted, or under another device: who uses it knows the old size. */
-static int check_unused(const struct loopdev *dev)
+/*
+ * Nobody mounts it or puts another device on it until this is closed: who uses it
+ * would know the old size of its sectors. Returns a descriptor or -errno.
+ */
+static int claim(const struct loopdev *dev, int size)
 {
 	char path[DEVNAME_SIZE];
 	int fd;
@@ -121,8 +126,13 @@ static int check_unused(const struct loopdev *dev)
 	fd = open(path, O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	close(fd);
-	return 0;
+	/*
+	 * As long as somebody has it open the page cache keeps the size of its
+	 * blocks. Those that are smaller than a sector could not be read; this
+	 * fails for others, which can.
+	 */
+	ioctl(fd, BLKBSZSET, &size);
+	return fd;
 }
 
 /*
@@ -147,13 +157,19 @@ static int check_sectors(const struct loopdev *dev, unsigned int size,
 static int change_sectors(const struct loopdev *dev, const char *features,
 			  unsigned int size, const char **why)
 {
-	int rc;
+	int fd, rc;
 
+	if (!dev->active)
+		return -ENXIO;
+	fd = claim(dev, size);
+	if (fd < 0)
+		return fd;
 	signals_hold();
 	rc = remap(dev, features, true, why);
 	if (!rc)
 		rc = check_sectors(dev, size, why);
 	signals_release();
+	close(fd);
 	return rc;
 }
 
@@ -162,17 +178,12 @@ int resize_sectors(const char *device, const struct loopdev *dev,
 {
 	const char *why = NULL;
 	char *features;
-	int rc = 0;
+	int rc;
 
 	if (dev->active && size == sysfs_logical_block_size(dev->devno))
 		return 0;
 	features = features_set(dev->features, FEATURE_SECTOR_SIZE, size);
-	if (!features)
-		rc = -ENOMEM;
-	else if (dev->active)
-		rc = check_unused(dev);
-	if (!rc)
-		rc = change_sectors(dev, features, size, &why);
+	rc = features ? change_sectors(dev, features, size, &why) : -ENOMEM;
 	free(features);
 	return rc ? warn_failed(device, set_sectors, rc, why) : 0;
 }
