@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -125,20 +126,18 @@ static int attach_entry(const struct tab_entry *entry)
 	return rc > 0 ? attach_file(&attach) : rc;
 }
 
-static int detach_entry(const struct tab_entry *entry, bool wait)
+/* No device-mapper, no device. Who may not ask is told so by the attempt. */
+static bool is_there(const struct tab_entry *entry)
 {
-	const char *name = entry->name;
-
 	struct loopdev dev;
 	enum found found;
 	int rc = loopdm_check();
 
-	/* No device-mapper, no device. Who may not ask is told so. */
 	if (rc)
-		return rc == -ENODEV ? 0 : detach_devices(&name, 1, false);
-	found = find(name, &dev);
+		return rc != -ENODEV;
+	found = find(entry->name, &dev);
 	loopdev_free(&dev);
-	return found == NONE ? 0 : detach_devices(&name, 1, wait);
+	return found != NONE;
 }
 
 static bool is_wanted(const struct tab_entry *entry, const char *const *names,
@@ -202,13 +201,23 @@ int boot_attach(const char *const *names, int nr_names)
 int boot_detach(const char *const *names, int nr_names, bool wait)
 {
 	const struct tab_entry *entry;
+	struct loopdev *devs;
 	struct tab tab;
+	size_t i, nr = 0;
 	int rc = read_tab(&tab, names, nr_names);
 
-	for (entry = tab.entries + tab.nr; entry-- > tab.entries; )
-		if (is_wanted(entry, names, nr_names) &&
-		    detach_entry(entry, wait))
+	devs = xrealloc(NULL, (tab.nr + 1) * sizeof(*devs));
+	for (entry = tab.entries + tab.nr; entry-- > tab.entries; ) {
+		if (!is_wanted(entry, names, nr_names) || !is_there(entry))
+			continue;
+		if (detach_device(entry->name, &devs[nr]))
 			rc = -1;
+		else
+			nr++;
+	}
+	for (i = 0; wait && i < nr; i++)
+		detach_wait_for(&devs[i]);
+	free(devs);
 	tab_free(&tab);
 	return rc;
 }

@@ -66,8 +66,7 @@ static int warn_detach(const char *device, int rc)
 	return -1;
 }
 
-/* Leaves in @dev what it was, if it was one. */
-static int detach_one(const char *device, struct loopdev *dev)
+int detach_device(const char *device, struct loopdev *dev)
 {
 	char name[NAME_SIZE];
 	int rc;
@@ -77,10 +76,11 @@ static int detach_one(const char *device, struct loopdev *dev)
 		return warn_device(device, rc);
 	if (!rc)
 		rc = uuid_is_free(dev->uuid) ? -ENXIO : detach_loopdev(dev);
+	loopdev_free(dev);
 	return rc ? warn_detach(device, rc) : 0;
 }
 
-static void wait_until_gone(const struct loopdev *dev)
+void detach_wait_for(const struct loopdev *dev)
 {
 	while (sysfs_is_dm(dev->devno, dev->uuid))
 		sleep_ms(GONE_DELAY_MS);
@@ -94,17 +94,14 @@ int detach_devices(const char *const *devices, size_t nr, bool wait)
 	int res = 0;
 
 	for (i = 0; i < nr; i++) {
-		struct loopdev *dev = &devs[detached];
-
-		if (detach_one(devices[i], dev))
+		if (detach_device(devices[i], &devs[detached]))
 			res = -1;
 		else
 			detached++;
-		loopdev_free(dev);
 	}
 	/* Only now: one may be in use by the next. */
 	for (i = 0; wait && i < detached; i++)
-		wait_until_gone(&devs[i]);
+		detach_wait_for(&devs[i]);
 	free(devs);
 	return res;
 }
@@ -132,7 +129,7 @@ int detach_all(bool wait)
 	}
 	for (i = 0; wait && i < nr; i++)
 		if (devs[i].deferred)
-			wait_until_gone(&devs[i]);
+			detach_wait_for(&devs[i]);
 	loopdm_list_free(devs, nr);
 	return res;
 }

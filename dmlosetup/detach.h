@@ -16,6 +16,13 @@
  */
 int detach_devices(const char *const *devices, size_t nr, bool wait);
 
+/*
+ * One of them. Returns 0, and then @dev is what it was, for the other function,
+ * which waits until it is gone; or -1 after a message.
+ */
+int detach_device(const char *device, struct loopdev *dev);
+void detach_wait_for(const struct loopdev *dev);
+
 /* All that there are, placeholders too. */
 int detach_all(bool wait);
 
