@@ -13,6 +13,7 @@
 #include "backfile.h"
 #include "detach.h"
 #include "devname.h"
+#include "filelock.h"
 #include "loopdm.h"
 #include "partitions.h"
 #include "tab.h"
@@ -99,17 +100,9 @@ static int keep_entry(const struct tab_entry *entry, const struct loopdev *dev)
 	return rc;
 }
 
-static int attach_entry(const struct tab_entry *entry)
+/* Returns 1 if there is no device of this name. */
+static int find_and_keep(const struct tab_entry *entry)
 {
-	const struct attach attach = {
-		.file = entry->file,
-		.device = entry->name,
-		.offset = entry->offset,
-		.sizelimit = entry->sizelimit,
-		.read_only = entry->flags & TAB_READ_ONLY,
-		.partscan = entry->flags & TAB_PARTSCAN,
-		.overlap = entry->flags & TAB_OVERLAP,
-	};
 	struct loopdev dev;
 	enum found found = find(entry->name, &dev);
 	int rc = 1;
@@ -123,6 +116,42 @@ static int attach_entry(const struct tab_entry *entry)
 		rc = -1;
 	}
 	loopdev_free(&dev);
+	return rc;
+}
+
+/*
+ * Without the lock again when this returns: who makes a device takes it. What is
+ * wrong with the file, those say.
+ */
+static int keep_locked(const struct tab_entry *entry)
+{
+	struct stat st;
+	int lock = -1, rc = 0;
+
+	if (!stat(entry->file, &st))
+		rc = filelock_take(st.st_dev, st.st_ino, &lock);
+	if (rc) {
+		warnx("%s: failed to lock file: %s", entry->file, strerror(-rc));
+		return -1;
+	}
+	rc = find_and_keep(entry);
+	filelock_release(lock);
+	return rc;
+}
+
+static int attach_entry(const struct tab_entry *entry)
+{
+	const struct attach attach = {
+		.file = entry->file,
+		.device = entry->name,
+		.offset = entry->offset,
+		.sizelimit = entry->sizelimit,
+		.read_only = entry->flags & TAB_READ_ONLY,
+		.partscan = entry->flags & TAB_PARTSCAN,
+		.overlap = entry->flags & TAB_OVERLAP,
+	};
+	int rc = keep_locked(entry);
+
 	return rc > 0 ? attach_file(&attach) : rc;
 }
 

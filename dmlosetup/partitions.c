@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "devname.h"
+#include "filelock.h"
 #include "sysfs.h"
 #include "util.h"
 
@@ -238,11 +239,11 @@ int partitions_scan(const struct loopdev *dev)
 
 int partitions_scan_device(const char *device)
 {
-	char name[NAME_SIZE];
 	struct loopdev dev;
-	int rc;
+	int lock, rc;
 
-	rc = devname_get(device, name, &dev);
+	/* Of two at once the second finds what the first has made. */
+	rc = filelock_get_device(device, &dev, &lock);
 	if (!rc && !dev.active)
 		rc = -ENXIO;
 	if (rc == -ENODEV) {
@@ -254,6 +255,7 @@ int partitions_scan_device(const char *device)
 		rc = partitions_scan(&dev);
 		signals_release();
 	}
+	filelock_release(lock);
 	loopdev_free(&dev);
 	return rc;
 }
