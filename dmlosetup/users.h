@@ -8,13 +8,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* In our own mount namespace. */
+/* Now, in our own mount namespace. */
 bool users_have_mounted(dev_t devno);
 
 /*
  * Where it is mounted, the devices on it and their users, "swap", and "COMMAND[PID]"
- * for processes, with a comma between. To be freed; NULL if there is nobody, or
- * nobody whom we may see. Processes are looked at once, for all devices.
+ * for processes, each once, with a comma between. To be freed; NULL if there is
+ * nobody, or nobody whom we may see. Mounts and processes are looked at once, for
+ * all devices.
  */
 char *users_of(dev_t devno);
 
