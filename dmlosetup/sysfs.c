@@ -40,14 +40,23 @@ static uint64_t read_number(int dir, const char *path)
 		strtoull(buf, NULL, 10) : 0;
 }
 
-static bool read_dm(int dir, struct sysfs_dm *dm)
+static bool is_dm(const char *name)
+{
+	return !strncmp(name, "dm-", 3);
+}
+
+static bool read_device(int dir, bool mapped, struct sysfs_dm *dm)
 {
 	unsigned int major, minor;
 	char buf[32];
 
-	if (!read_line(dir, "dm/name", dm->name, sizeof(dm->name)) ||
-	    !read_line(dir, "dm/uuid", dm->uuid, sizeof(dm->uuid)) ||
-	    !read_line(dir, "dev", buf, sizeof(buf)) ||
+	*dm->name = '\0';
+	*dm->uuid = '\0';
+	if (mapped &&
+	    (!read_line(dir, "dm/name", dm->name, sizeof(dm->name)) ||
+	     !read_line(dir, "dm/uuid", dm->uuid, sizeof(dm->uuid))))
+		return false;
+	if (!read_line(dir, "dev", buf, sizeof(buf)) ||
 	    sscanf(buf, "%u:%u", &major, &minor) != 2)
 		return false;
 	dm->devno = makedev(major, minor);
@@ -56,7 +65,7 @@ static bool read_dm(int dir, struct sysfs_dm *dm)
 	return true;
 }
 
-static int each_dm_in(const char *path, sysfs_dm_fn fn, void *data)
+static int each_in(const char *path, bool dm_only, sysfs_dm_fn fn, void *data)
 {
 	DIR *dir = opendir(path);
 	struct sysfs_dm dm;
@@ -66,13 +75,13 @@ static int each_dm_in(const char *path, sysfs_dm_fn fn, void *data)
 	if (!dir)
 		return -errno;
 	while (!rc && (de = readdir(dir))) {
-		if (strncmp(de->d_name, "dm-", 3))
+		if (*de->d_name == '.' || (dm_only && !is_dm(de->d_name)))
 			continue;
 		fd = openat(dirfd(dir), de->d_name,
 			    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		if (read_dm(fd, &dm))
+		if (read_device(fd, is_dm(de->d_name), &dm))
 			rc = fn(&dm, data);
 		close(fd);
 	}
@@ -82,7 +91,7 @@ static int each_dm_in(const char *path, sysfs_dm_fn fn, void *data)
 
 int sysfs_each_dm(sysfs_dm_fn fn, void *data)
 {
-	return each_dm_in(BLOCK_DIR, fn, data);
+	return each_in(BLOCK_DIR, true, fn, data);
 }
 
 static void device_path(char *buf, size_t size, dev_t devno, const char *leaf)
@@ -96,7 +105,7 @@ int sysfs_each_holder(dev_t devno, sysfs_dm_fn fn, void *data)
 	char path[64];
 
 	device_path(path, sizeof(path), devno, "holders");
-	return each_dm_in(path, fn, data);
+	return each_in(path, false, fn, data);
 }
 
 bool sysfs_has_holders(dev_t devno)

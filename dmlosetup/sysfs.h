@@ -12,7 +12,7 @@
 #include "table.h"
 
 struct sysfs_dm {
-	char name[NAME_SIZE];
+	char name[NAME_SIZE];	/* "", as the next: not of the device-mapper */
 	char uuid[UUID_SIZE];
 	dev_t devno;
 	uint64_t sectors;
@@ -22,7 +22,7 @@ struct sysfs_dm {
 typedef int (*sysfs_dm_fn)(const struct sysfs_dm *dm, void *data);
 
 /*
- * Calls @fn for every device-mapper device, or for those on top of @devno.
+ * Calls @fn for every device-mapper device, or for all devices on top of @devno.
  * Stops at the first non-zero return and returns it; -errno if there is no
  * such directory.
  */

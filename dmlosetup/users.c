@@ -301,9 +301,11 @@ struct holders {
 static int add_holder(const struct sysfs_dm *holder, void *data)
 {
 	const struct holders *h = data;
-	char *node = xasprintf(DEV_MAPPER "%s", holder->name);
+	char *node = *holder->name ?
+		xasprintf(DEV_MAPPER "%s", holder->name) :
+		sysfs_node(holder->devno);
 
-	if (add_word(h->words, node))
+	if (node && add_word(h->words, node))
 		add_users(h->words, holder->devno, h->depth + 1);
 	return 0;
 }
