@@ -10,11 +10,6 @@
 #include "sysfs.h"
 #include "util.h"
 
-bool called_losetup(void)
-{
-	return !strcmp(program_invocation_short_name, "losetup");
-}
-
 /* "loopN" is "fastloopN" without its head. */
 static bool is_loop_name(const char *s, char name[static NAME_SIZE])
 {

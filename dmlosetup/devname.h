@@ -10,8 +10,6 @@
 #define DEV_MAPPER	"/dev/mapper/"
 #define DEVNAME_SIZE	(sizeof(DEV_MAPPER) - 1 + NAME_SIZE)
 
-bool called_losetup(void);
-
 /*
  * Finds the name in NAME, /dev/mapper/NAME, /dev/dm-N and any other path of a
  * node of the device. The device need not exist for the first two. For a program

@@ -21,7 +21,13 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 uint64_t random_u64(void);
 
-/* Returns 0, or -1 after a message: not all has been written. */
+/* By that name the program does what losetup does where the two differ. */
+bool called_losetup(void);
+
+/*
+ * Returns 0, or -1 after a message: not all has been written. That the reader has
+ * gone is no message for losetup.
+ */
 int flush_stdout(void);
 
 /* Short enough not to be noticed. */
