@@ -148,7 +148,7 @@ static int attach_entry(const struct tab_entry *entry)
 		.sizelimit = entry->sizelimit,
 		.read_only = entry->flags & TAB_READ_ONLY,
 		.partscan = entry->flags & TAB_PARTSCAN,
-		.overlap = entry->flags & TAB_OVERLAP,
+		.overlap = entry->flags & TAB_OVERLAP || called_losetup(),
 	};
 	int rc = keep_locked(entry);
 
