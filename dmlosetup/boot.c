@@ -119,21 +119,13 @@ static int find_and_keep(const struct tab_entry *entry)
 	return rc;
 }
 
-/*
- * Without the lock again when this returns: who makes a device takes it. What is
- * wrong with the file, those say.
- */
+/* Without the lock again when this returns: who makes a device takes it. */
 static int keep_locked(const struct tab_entry *entry)
 {
-	struct stat st;
-	int lock = -1, rc = 0;
+	int lock, rc;
 
-	if (!stat(entry->file, &st))
-		rc = filelock_take(st.st_dev, st.st_ino, &lock);
-	if (rc) {
-		warnx("%s: failed to lock file: %s", entry->file, strerror(-rc));
+	if (filelock_take_path(entry->file, &lock))
 		return -1;
-	}
 	rc = find_and_keep(entry);
 	filelock_release(lock);
 	return rc;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "filelock.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -53,6 +55,20 @@ int filelock_take(dev_t dev, ino_t ino, int *lock)
 		*lock = -1;
 	}
 	return rc;
+}
+
+int filelock_take_path(const char *path, int *lock)
+{
+	struct stat st;
+	int rc;
+
+	*lock = -1;
+	if (stat(path, &st))
+		return 0;
+	rc = filelock_take(st.st_dev, st.st_ino, lock);
+	if (rc)
+		warnx("%s: failed to lock file: %s", path, strerror(-rc));
+	return rc ? -1 : 0;
 }
 
 void filelock_release(int lock)

@@ -20,6 +20,12 @@
 int filelock_take(dev_t dev, ino_t ino, int *lock);
 void filelock_release(int lock);
 
+/*
+ * The same for a path, if there is a file: why there is none, those say who make
+ * devices. Returns 0, or -1 after a message.
+ */
+int filelock_take_path(const char *path, int *lock);
+
 /* devname_get() with the lock of the file that the device is on. */
 int filelock_get_device(const char *device, struct loopdev *dev, int *lock);
 

@@ -508,24 +508,9 @@ static int remount(const struct mounting *m)
 }
 
 /*
- * It lasts until the device is found or made, and open: of two who mount the same
- * file at once the second finds what the first has made.
+ * The lock lasts until the device is found or made, and open: of two who mount
+ * the same file at once the second finds what the first has made.
  */
-static int take_lock(const struct mounting *m, int *lock)
-{
-	struct stat st;
-	int rc;
-
-	*lock = -1;
-	/* What is wrong with it, those say who make devices. */
-	if (stat(m->file, &st))
-		return 0;
-	rc = filelock_take(st.st_dev, st.st_ino, lock);
-	if (rc)
-		warnx("%s: failed to lock file: %s", m->file, strerror(-rc));
-	return rc;
-}
-
 static int mount_file(struct mounting *m)
 {
 	struct device device = { .fd = -1 };
@@ -538,7 +523,7 @@ static int mount_file(struct mounting *m)
 		return rc;
 	if (m->fake)
 		return EXIT_SUCCESS;
-	if (take_lock(m, &lock))
+	if (filelock_take_path(m->file, &lock))
 		return rc;
 	signals_hold();
 	ready = !get_device(m, &device);
