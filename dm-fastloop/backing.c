@@ -46,7 +46,11 @@ void floop_backing_queue(struct floop_backing *backing, struct floop_bio *fb)
 
 	spin_lock_irqsave(&backing->lock, flags);
 	first = list_empty(&backing->queue);
-	list_add_tail(&fb->list, &backing->queue);
+	/* What is written again is looked at again before the next fill. */
+	if (fb->state == FLOOP_BIO_CHECK && fb->again)
+		list_add(&fb->list, &backing->queue);
+	else
+		list_add_tail(&fb->list, &backing->queue);
 	/*
 	 * Not the first: the worker is at it, or a change of mode kicks it.
 	 * Under the lock, since the worker may end this bio as soon as it is
@@ -170,19 +174,23 @@ static void floop_mtime_work(struct kthread_work *work)
 
 int floop_backing_fsync(struct floop_backing *backing)
 {
+	unsigned int noio;
 	int error;
 
 	/* As loop: what has no fsync has nothing to sync. */
 	if (!backing->file->f_op->fsync)
 		return 0;
 
+	/* Whoever waits for the lock may be who our I/O waits for. */
+	noio = memalloc_noio_save();
 	/* The file tells one of two; the other one must not look too early. */
 	mutex_lock(&backing->sync_lock);
 	error = vfs_fsync(backing->file, 0);
 	trace_fastloop_sync(backing, error);
 	if (error)
-		floop_backing_failed(backing, error);
+		errseq_set(&backing->error, error);
 	mutex_unlock(&backing->sync_lock);
+	memalloc_noio_restore(noio);
 
 	return error;
 }

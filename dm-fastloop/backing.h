@@ -256,13 +256,6 @@ static inline void floop_backing_mtime_now(struct floop_backing *backing)
 /* Moves them, unless the file system is frozen. fs_lock held. */
 void floop_backing_update_mtime(struct floop_backing *backing);
 
-/* The next flush of each target has to report this. Any context. */
-static inline void floop_backing_failed(struct floop_backing *backing,
-					int error)
-{
-	errseq_set(&backing->error, error);
-}
-
 /* @seen: which of its errors have been reported. Any context. */
 static inline bool floop_backing_synced(struct floop_backing *backing,
 					errseq_t seen)

@@ -39,6 +39,14 @@ static void floop_bio_requeue(struct floop_bio *fb, enum floop_bio_state state)
 	floop_backing_queue(fb->target->backing, fb);
 }
 
+void floop_bio_part_in_file(struct floop_bio *fb)
+{
+	if (fb->opf & REQ_FUA)
+		floop_bio_requeue(fb, FLOOP_BIO_SYNC);
+	else
+		floop_bio_part_done(fb, BLK_STS_OK);
+}
+
 /* Returns true if there is more to do. */
 static bool floop_bio_advance(struct floop_bio *fb)
 {
@@ -198,7 +206,7 @@ static noinline int floop_bio_map_flush(struct floop_target *target,
 	floop_stat_inc(target->stats, FLOOP_FLUSHES);
 	floop_bio_enter(backing, fb);
 	if (floop_backing_is_mapped(backing) &&
-	    floop_backing_synced(backing, target->error_seen)) {
+	    floop_backing_synced(backing, READ_ONCE(target->error_seen))) {
 		floop_backing_mtime_now(backing);
 		fb->state = FLOOP_BIO_DISK;
 		return floop_bio_to_disk(backing, bio, 0);
@@ -238,7 +246,8 @@ static __always_inline int floop_bio_map_known(struct floop_target *target,
 	 */
 	if (unlikely(bio->bi_opf & REQ_FUA)) {
 		smp_rmb();	/* see above */
-		if (!floop_backing_synced(backing, target->error_seen))
+		if (!floop_backing_synced(backing,
+					  READ_ONCE(target->error_seen)))
 			return -EAGAIN;
 	}
 	if (answer.nr_sectors < bio_sectors(bio)) {
@@ -318,7 +327,7 @@ static void floop_clone_end_io(struct bio *clone)
 	/* Before anything that waits for the worker, who may wait for it. */
 	bio_put(clone);
 
-	if (!op_is_write(fb->opf) || !fb->part)
+	if (!op_is_write(fb->opf) || fb->opf & REQ_PREFLUSH)
 		floop_bio_leave(backing, fb);
 	else
 		check = floop_bio_written(backing, fb, status);
@@ -368,18 +377,21 @@ static blk_status_t floop_step_sync(struct floop_backing *backing,
 				    struct floop_bio *fb)
 {
 	struct floop_target *target = fb->target;
+	errseq_t seen = target->error_seen;	/* changes only here */
+	int error;
 
 	if (backing->mode == FLOOP_MODE_FILE) {
 		floop_stat_inc(target->stats, FLOOP_SYNCS);
 		floop_backing_fsync(backing);
-	} else if (!floop_backing_synced(backing, target->error_seen)) {
+	} else if (!floop_backing_synced(backing, seen)) {
 		floop_stat_inc(target->stats, FLOOP_SYNCS);
 		floop_backing_sync(backing);
 	}
 
-	/* Only here, and for one bio at a time. */
-	return errno_to_blk_status(errseq_check_and_advance(&backing->error,
-							    &target->error_seen));
+	error = errseq_check_and_advance(&backing->error, &seen);
+	WRITE_ONCE(target->error_seen, seen);
+
+	return errno_to_blk_status(error);
 }
 
 static void floop_step_flush(struct floop_backing *backing,
@@ -418,6 +430,12 @@ static void floop_step_remap(struct floop_backing *backing,
 		floop_stat_inc(fb->target->stats, FLOOP_REMAPPED_READS);
 	}
 	floop_bio_send(fb, phys);
+}
+
+/* Written through the file: FUA promises that it is durable. */
+static void floop_step_fua(struct floop_backing *backing, struct floop_bio *fb)
+{
+	floop_bio_part_done(fb, floop_step_sync(backing, fb));
 }
 
 static void floop_step_zero(struct floop_bio *fb)
@@ -565,17 +583,18 @@ static void floop_step_check(struct floop_backing *backing,
 			     struct floop_bio *fb)
 {
 	loff_t pos = (loff_t)fb->rest.bi_sector << SECTOR_SHIFT;
+	bool endangered = floop_fill_endangers(backing, fb);
 
-	if (floop_backing_is_mapped(backing) &&
-	    !floop_fill_endangers(backing, fb)) {
-		if (!invalidate_inode_pages2_range(backing->mapping,
-						   pos >> PAGE_SHIFT,
-						   (pos + fb->part - 1) >>
-						   PAGE_SHIFT)) {
+	if (floop_backing_is_mapped(backing)) {
+		if (invalidate_inode_pages2_range(backing->mapping,
+						  pos >> PAGE_SHIFT,
+						  (pos + fb->part - 1) >>
+						  PAGE_SHIFT)) {
+			floop_lease_recall(backing, "cached");
+		} else if (!endangered) {
 			floop_bio_part_done(fb, BLK_STS_OK);
 			return;
 		}
-		floop_lease_recall(backing, "cached");
 	}
 
 	fb->part = 0;
@@ -594,6 +613,8 @@ void floop_bio_step(struct floop_backing *backing, struct floop_bio *fb)
 	kthread_associate_blkcg(bio_blkcg_css(fb->bio));
 	if (fb->opf & REQ_PREFLUSH) {
 		floop_step_flush(backing, fb);
+	} else if (fb->state == FLOOP_BIO_SYNC) {
+		floop_step_fua(backing, fb);
 	} else if (fb->state == FLOOP_BIO_CHECK) {
 		floop_step_check(backing, fb);
 	} else if (backing->mode == FLOOP_MODE_FILE) {

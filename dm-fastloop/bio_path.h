@@ -36,6 +36,7 @@ struct floop_target {
 enum floop_bio_state {
 	FLOOP_BIO_ROUTE,	/* queued: a part has to find its way */
 	FLOOP_BIO_CHECK,	/* queued: written to the disk; pages to drop */
+	FLOOP_BIO_SYNC,		/* queued: written to the file; to be synced */
 	FLOOP_BIO_DISK,		/* sent to the disk by map(): read or flush */
 	FLOOP_BIO_WRITE,	/* the same, a write: to be looked after */
 	FLOOP_BIO_DONE,		/* ended by us: dm may have it back */
@@ -83,6 +84,9 @@ int floop_bio_end_io(struct dm_target *ti, struct bio *bio,
  * context, in no section. fb may be gone when it returns.
  */
 void floop_bio_part_done(struct floop_bio *fb, blk_status_t status);
+
+/* The same for a part that has been written through the file. */
+void floop_bio_part_in_file(struct floop_bio *fb);
 
 /* Ends the bio. Any context, in no section. fb is gone when it returns. */
 void floop_bio_end(struct floop_bio *fb, blk_status_t status);

@@ -62,8 +62,6 @@ static void floop_file_kiocb(struct floop_backing *backing,
 	iocb->ki_ioprio = bio_prio(fb->bio);
 	if (op_is_write(fb->opf))
 		iocb->ki_flags |= IOCB_WRITE;
-	if (fb->opf & REQ_FUA)
-		iocb->ki_flags |= IOCB_DSYNC;
 	if (floop_file_direct(backing, fb))
 		iocb->ki_flags |= IOCB_DIRECT;
 }
@@ -97,9 +95,6 @@ static void floop_file_ended(struct floop_bio *fb, long ret)
 		return;
 	}
 	if (ret < 0) {
-		/* It may be an earlier error, which the file tells but once. */
-		if (fb->iocb.ki_flags & IOCB_DSYNC)
-			floop_backing_failed(fb->target->backing, ret);
 		floop_bio_part_done(fb, errno_to_blk_status(ret));
 		return;
 	}
@@ -113,7 +108,7 @@ static void floop_file_ended(struct floop_bio *fb, long ret)
 
 	/* A short transfer is a shorter part: the rest follows. */
 	fb->part = round_down((unsigned int)ret, SECTOR_SIZE);
-	floop_bio_part_done(fb, BLK_STS_OK);
+	floop_bio_part_in_file(fb);
 }
 
 static void floop_file_complete(struct kiocb *iocb, long ret)

@@ -240,6 +240,11 @@ static void floop_fill_publish(struct floop_backing *backing, u64 pos, u64 len,
 
 	if (error || floop_source_learn(backing, start, end))
 		floop_fill_forget(backing, start, end);
+	else if (floop_has_layouts(backing) &&
+		 floop_map_lookup(&backing->map,
+				  pos >> SECTOR_SHIFT).kind == FLOOP_FILE)
+		/* No bmap() of what has been written: see floop_source_probe() */
+		floop_lease_recall(backing, "reflink");
 }
 
 /* Dirty neighbours: see above. */
@@ -268,7 +273,10 @@ static void floop_fill_end(struct floop_fill_job *job)
 	while (!list_empty(&job->bios)) {
 		fb = list_first_entry(&job->bios, struct floop_bio, list);
 		list_del(&fb->list);
-		floop_bio_part_done(fb, fb->status);
+		if (fb->status)
+			floop_bio_part_done(fb, fb->status);
+		else
+			floop_bio_part_in_file(fb);
 	}
 }
 

@@ -473,10 +473,14 @@ static void floop_lease_return(struct floop_backing *backing)
 	struct floop_lease_return ret = { .backing = backing };
 
 	INIT_WORK_ONSTACK(&ret.work, floop_lease_return_work);
-	queue_work(floop_recall_wq, &ret.work);
+	/* Not the queue whose works wait for our locks. */
+	queue_work(system_unbound_wq, &ret.work);
 	flush_work(&ret.work);
 	destroy_work_on_stack(&ret.work);
 }
+
+static const char changing[] =
+	"Cannot pin: somebody else is changing the file";
 
 /* direct -> recall -> pin, or on to whatever recall does. */
 static const char *floop_go_pin(struct floop_backing *backing)
@@ -485,7 +489,7 @@ static const char *floop_go_pin(struct floop_backing *backing)
 
 	floop_quiesce(backing, "starting");
 	if (backing->broken || floop_backing_sync(backing)) {
-		error = "Cannot pin: somebody else is changing the file";
+		error = changing;
 	} else if (floop_set_swapfile(backing)) {
 		error = "Cannot pin: the file is a swap file";
 	} else {
@@ -521,7 +525,7 @@ static const char *floop_pin(struct floop_backing *backing)
 	noio = floop_fs_lock(backing);
 	if (!floop_source_preload(backing, MAX_JIFFY_OFFSET) ||
 	    !floop_is_all_written(backing))
-		error = unwritten;
+		error = READ_ONCE(backing->broken) ? changing : unwritten;
 	else
 		error = floop_go_pin(backing);
 	floop_fs_unlock(backing, noio);

@@ -101,8 +101,10 @@ bool floop_bmap_is_refused(struct floop_backing *backing)
 
 	for (i = 0; i < FLOOP_BMAP_PROBES; i++) {
 		pos = vfs_llseek(backing->file, pos, SEEK_DATA);
-		if (pos < 0)
+		if (pos == -ENXIO)
 			break;
+		if (pos < 0)
+			return true;
 		if (floop_bmap(inode, pos))
 			return false;
 		/* Data, or unwritten and somebody has just read it. */
