@@ -315,7 +315,8 @@ static void map_model_test(struct kunit *test)
 	}
 	kunit_info(test, "%s: %u operations, %lu allocations made fail, %lu ranges left\n",
 		   universe->name, i, nr_failed, model->map.nr_extents);
-	if (IS_ENABLED(CONFIG_FAILSLAB))
+	/* A few cells may never need a node. */
+	if (IS_ENABLED(CONFIG_FAILSLAB) && universe->nr_cells > 3)
 		KUNIT_EXPECT_NE(test, nr_failed, 0UL);
 	floop_map_exit(&model->map);
 }
