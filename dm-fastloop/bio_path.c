@@ -122,6 +122,8 @@ int floop_bio_end_io(struct dm_target *ti, struct bio *bio,
 	bio_clear_flag(bio, BIO_QOS_THROTTLED);
 	bio_clear_flag(bio, BIO_QOS_MERGED);
 	/* map() does not set these for a bio that it sends to the disk. */
+	fb->buffered = false;
+	fb->again = false;
 	fb->target = target;
 	fb->bio = bio;
 	floop_bio_requeue(fb, FLOOP_BIO_CHECK);
@@ -598,7 +600,6 @@ static void floop_step_check(struct floop_backing *backing,
 	}
 
 	fb->part = 0;
-	fb->buffered = false;
 	fb->again = true;
 	floop_bio_requeue(fb, FLOOP_BIO_ROUTE);
 }
