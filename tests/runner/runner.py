@@ -4,7 +4,9 @@
 A test is an executable file tests/GROUP/NAME that says in its first lines
 where it runs:
 
-  # guest: OPTIONS    in a guest; OPTIONS are tests/vm/run's -d -m -c -a -q -i
+  # guest: OPTIONS    in a guest; OPTIONS are tests/vm/run's -d -m -c -a -q -i. It
+                      has one processor, which costs a third of what two do, unless
+                      -c says more: where processors race
   # host:             on this machine
   # kernels: NAMES    the kernels it is for (default: debian)
   # timeout: SECONDS  its limit (default: 120 in a guest, 600 on this machine)
@@ -288,7 +290,7 @@ class Runner:
             for t in tests:
                 f.write(f"{t.name} {t.timeout} {t.path}\n")
         command = [os.path.join(TOP, "tests/vm/run"), "-k", kernel,
-                   "-a", "log_buf_len=16M",
+                   "-a", "log_buf_len=16M", "-c", "1",
                    "-s", share, "-o", log, "-t", "86400",
                    *shlex.split(tests[0].options), "--",
                    os.path.join(TOP, "tests/runner/batch")]
