@@ -206,8 +206,9 @@ class Report:
 class Runner:
     """Runs tests and files what they leave under the results directory."""
 
-    def __init__(self, report, results, guests):
+    def __init__(self, report, results, guests, cpus=None):
         self.report = report
+        self.cpus = cpus
         self.results = results
         self.guests = guests
         self.number = 0
@@ -292,7 +293,8 @@ class Runner:
         command = [os.path.join(TOP, "tests/vm/run"), "-k", kernel,
                    "-a", "log_buf_len=16M", "-c", "1",
                    "-s", share, "-o", log, "-t", "86400",
-                   *shlex.split(tests[0].options), "--",
+                   *shlex.split(tests[0].options),
+                   *(["-c", str(self.cpus)] if self.cpus else []), "--",
                    os.path.join(TOP, "tests/runner/batch")]
         with open(os.path.join(log, "run"), "wb") as out:
             self.child = subprocess.Popen(
@@ -426,6 +428,8 @@ def parse_arguments():
                         help="those that take long, too")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count(),
                         metavar="N", help="guests at a time (as many as processors)")
+    parser.add_argument("-c", "--cpus", type=int, metavar="N",
+                        help="processors of each guest, whatever the tests say")
     parser.add_argument("-x", "--times", type=int, default=1, metavar="N",
                         help="all time limits N times as long: a busy machine")
     parser.add_argument("pattern", nargs="*",
@@ -531,7 +535,7 @@ def main():
             report.add(t.name, Result("skip", 0, [t.off]))
     results = results_directory(args.results)
     guests = []
-    runners = [Runner(report, results, guests) for _ in range(max(1, args.jobs))]
+    runners = [Runner(report, results, guests, args.cpus) for _ in range(max(1, args.jobs))]
     runner = runners[0]
     parts = collections.deque()
 

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The figures of realtime.py beside their bars: bars.py FIGURES. Each line is a figure of
+fastloop, the one it is compared with, their ratio, the bar, and "met" or "missed"."""
+
+import json
+import sys
+
+# FIEMAP of a table load may take so long (FLOOP_PRELOAD_AT_START).
+FIEMAP_MS = 100
+
+
+class Table:
+    """Lines, and how many of them are met."""
+
+    def __init__(self):
+        self.met = self.missed = 0
+
+    def line(self, name, value, other, ratio, sign, bar):
+        """One comparison."""
+        good = ratio >= bar if sign == ">=" else ratio <= bar
+        self.met += good
+        self.missed += not good
+        print(f"{name:<52} {value:>12} {other:>12} {ratio:>8.3f} {sign} {bar:<6g} "
+              + ("met" if good else "MISSED"))
+
+
+def number(value):
+    """Short enough to read."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.4g}"
+
+
+def compare(table, figures, part, unit, peer, sign, bar, where=lambda f: True):
+    """Every figure of fastloop in a part with the peer's of the same cell."""
+    def cell(figure):
+        return tuple(sorted((k, v) for k, v in figure.items()
+                            if k not in ("what", "value", "samples")))
+    of_part = [f for f in figures if f["part"] == part and f["unit"] == unit and where(f)]
+    peers = {cell(f): f["value"] for f in of_part if f["what"] == peer}
+    for f in of_part:
+        if f["what"] != "fastloop" or cell(f) not in peers:
+            continue
+        other = peers[cell(f)]
+        name = " ".join(str(f[k]) for k in ("part", "fs", "rw", "bs", "depth") if k in f)
+        table.line(f"{name}, {unit}, {peer}", number(f["value"]), number(other),
+                   f["value"] / other if other else float(f["value"] > 0), sign, bar)
+
+
+def absolute(table, figures, part, unit, sign, bar):
+    """Figures that have nobody to be compared with."""
+    for f in figures:
+        if f["part"] == part and f["unit"] == unit:
+            table.line(f"{part}: {f['what']}, {unit}", number(f["value"]), "", f["value"],
+                       sign, bar)
+
+
+def main():
+    """All bars."""
+    with open(sys.argv[1], encoding="utf-8") as f:
+        figures = [json.loads(line) for line in f]
+    table = Table()
+    compare(table, figures, "speed", "IOPS", "dm-linear", ">=", 0.97)
+    compare(table, figures, "speed", "IOPS", "loop dio", ">=", 1.9,
+            lambda f: f["depth"] == 32)
+    compare(table, figures, "speed", "us p99", "dm-linear", "<=", 1.05)
+    compare(table, figures, "first write", "MiB/s", "loop dio", ">=", 1.3,
+            lambda f: f["fs"] == "ext4")
+    compare(table, figures, "first write", "MiB/s", "loop dio", ">=", 1.0,
+            lambda f: f["fs"] == "xfs")
+    compare(table, figures, "first write", "extents", "loop dio", "<=", 1.0)
+    compare(table, figures, "holes", "IOPS", "loop dio", ">=", 5)
+    compare(table, figures, "file mode", "IOPS", "loop dio", ">=", 1.0)
+    compare(table, figures, "file mode", "IOPS", "loop buffered", ">=", 1.0,
+            lambda f: f["fs"] == "tmpfs")
+    times = [f["value"] for f in figures if f["part"] == "attach"]
+    if times:
+        absolute(table, figures, "attach", "ms", "<=", 2 * min(times) + FIEMAP_MS)
+    absolute(table, figures, "outsider", "ms", "<=", 1000)
+    absolute(table, figures, "map memory", "bytes a range", "<=", 24)
+    absolute(table, figures, "page cache", "pages in the cache", "<=", 0)
+    absolute(table, figures, "flush", "syncs of the file", "<=", 0)
+    for unit in ("ms to make", "ms to remove"):
+        compare(table, figures, "devices", unit, "loop", "<=", 1.0)
+    absolute(table, figures, "devices", "KiB each", "<=", float("inf"))
+    print(f"\n{table.met} met, {table.missed} missed")
+
+
+main()
