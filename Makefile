@@ -9,7 +9,12 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 V ?= 0
 
-release = $(shell cat $(KDIR)/include/config/kernel.release 2>/dev/null)
+# Not include/config/kernel.release: Debian's headers have another string there.
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+# Where the module goes. It is not /lib, which is a link in what DESTDIR will be.
+MODDIR = /usr/lib/modules/$(release)/updates
+dest = $(if $(DESTDIR),$(abspath $(DESTDIR)))
 # User Mode Linux is the one kernel here that has another ARCH.
 uml = $(shell grep -qs '^CONFIG_UML=y' $(KDIR)/.config && echo ARCH=um)
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/dm-fastloop $(uml) V=$(V) \
@@ -25,11 +30,12 @@ help:
 	@echo 'check     checkpatch, sparse, cppcheck, shellcheck'
 	@echo 'bench     measure, and compare with the bars'
 	@echo 'demo      a guest shows what this is for'
-	@echo 'install   into DESTDIR, PREFIX=$(PREFIX)'
+	@echo 'install   into DESTDIR, PREFIX=$(PREFIX), the module for the kernel of KDIR'
 	@echo 'clean     all that was built here (the kernel cache stays)'
 
 module:
-	@test -n "$(KDIR)" || { echo 'no kernel headers: apt-get install linux-headers-amd64, or give KDIR=' >&2; exit 1; }
+	@test -n "$(release)" || { echo '$(or $(KDIR),/lib/modules): no kernel headers: apt-get install linux-headers-amd64, or give KDIR=' >&2; exit 1; }
+	@test "$(release)" = "$$(uname -r)" || echo 'for kernel $(release); this machine runs '"$$(uname -r)"
 	$(kbuild) KCFLAGS=-Werror modules
 
 cli:
@@ -51,10 +57,9 @@ deb:
 	@echo "make $@: not here yet" >&2; exit 1
 
 install: all
-	install -D -m 644 dm-fastloop/dm-fastloop.ko \
-		$(DESTDIR)/lib/modules/$(release)/updates/dm-fastloop.ko
+	install -D -m 644 dm-fastloop/dm-fastloop.ko $(dest)$(MODDIR)/dm-fastloop.ko
 	$(if $(DESTDIR),,depmod $(release))
-	$(MAKE) -C dmlosetup install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+	$(MAKE) -C dmlosetup install PREFIX=$(PREFIX) DESTDIR=$(dest)
 
 clean:
 	$(if $(KDIR),$(kbuild) clean)
