@@ -64,7 +64,10 @@ int devname_get(const char *arg, char name[static NAME_SIZE],
 int warn_device(const char *device, int rc)
 {
 	const char *why = loopdm_reason();
+	struct stat st;
 
+	if (!why && !stat(device, &st) && S_ISREG(st.st_mode))
+		why = "it is a file: -f attaches it, -j lists its devices";
 	if (why)
 		warnx("%s: failed to use device: %s (%s)", device,
 		      strerror(-rc), why);

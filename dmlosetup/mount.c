@@ -469,7 +469,7 @@ static int mount_device(const struct mounting *m, const char *path)
 	rc = mnt_context_mount(cxt);
 	rc = mnt_context_get_excode(cxt, rc, message, sizeof(message));
 	if (*message)
-		warnx("%s: %s", m->dir, message);
+		warnx("%s: %s: %s", m->dir, m->file ? m->file : path, message);
 	else if (rc)
 		warnx("%s: mount of %s failed", m->dir, m->source);
 	mnt_free_context(cxt);
@@ -507,6 +507,17 @@ static int remount(const struct mounting *m)
 	return rc;
 }
 
+/* As fstab asks for, and "mount -a" again and again. */
+static bool is_mounted(const struct device *device, const char *path,
+		       const char *dir)
+{
+	char *source = device->is_new ? NULL : mounted_device(dir);
+	bool is = source && !strcmp(source, path);
+
+	free(source);
+	return is;
+}
+
 /*
  * The lock lasts until the device is found or made, and open: of two who mount
  * the same file at once the second finds what the first has made.
@@ -535,7 +546,8 @@ static int mount_file(struct mounting *m)
 		 */
 		signals_release();
 		devname_path(device.id.name, path);
-		rc = mount_device(m, path);
+		rc = is_mounted(&device, path, m->dir) ? EXIT_SUCCESS :
+			mount_device(m, path);
 		signals_hold();
 	}
 	put_device(&device, rc);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "size.h"
 #include "util.h"
@@ -444,6 +445,17 @@ static void guess_action(struct request *req, int nr_args)
 		req->action = A_SHOW_ONE;
 }
 
+/* Two files, or the two the wrong way round, are no device and its file. */
+static void refuse_file(const char *device, const char *file)
+{
+	struct stat st;
+
+	if (!strchr(device, '/') && strcmp(device, file) &&
+	    !stat(device, &st) && S_ISREG(st.st_mode))
+		errx(EXIT_FAILURE, "%s: failed to set up loop device: it is a file "
+		     "(--name %s makes a device of that name)", device, device);
+}
+
 /* Hands the arguments out. Returns how many were wanted. */
 static int take_arguments(struct request *req, int nr_args, char **args)
 {
@@ -455,6 +467,8 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 		if (nr == nr_args)
 			errx(EXIT_FAILURE, "no file specified");
 		req->file = args[nr++];
+		if (!req->name && nr == nr_args)
+			refuse_file(req->devices[0], req->file);
 		return nr;
 	case A_FIND:
 		if (!nr_args)
