@@ -13,8 +13,8 @@ V ?= 0
 release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 # Where the module goes. It is not /lib, which is a link in what DESTDIR will be.
-MODDIR = /usr/lib/modules/$(release)/updates
-dest = $(if $(DESTDIR),$(abspath $(DESTDIR)))
+MODDIR = $(if $(DESTDIR),/usr)/lib/modules/$(release)/updates
+dest = $(if $(DESTDIR),$(if $(filter /%,$(DESTDIR)),,$(CURDIR)/)$(DESTDIR))
 # User Mode Linux is the one kernel here that has another ARCH.
 uml = $(shell grep -qs '^CONFIG_UML=y' $(KDIR)/.config && echo ARCH=um)
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)/dm-fastloop $(uml) V=$(V) \
@@ -35,7 +35,7 @@ help:
 
 module:
 	@test -n "$(release)" || { echo '$(or $(KDIR),/lib/modules): no kernel headers: apt-get install linux-headers-amd64, or give KDIR=' >&2; exit 1; }
-	@test "$(release)" = "$$(uname -r)" || echo 'for kernel $(release); this machine runs '"$$(uname -r)"
+	@test "$(release)" = "$$(uname -r)" || echo 'for kernel $(release); this machine runs '"$$(uname -r)" >&2
 	$(kbuild) KCFLAGS=-Werror modules
 
 cli:

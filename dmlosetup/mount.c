@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -454,8 +455,41 @@ static int set_up_context(struct libmnt_context *cxt, const struct mounting *m,
 		mnt_context_disable_mtab(cxt, m->no_mtab);
 }
 
-/* Returns what mount(8) would exit with, after a message if there is one. */
-static int mount_device(const struct mounting *m, const char *path)
+/*
+ * Is that file system, all of it, what one sees in the directory, and as it is
+ * wanted? mount(2) refuses it a second time there, which is what "mount -a" asks
+ * for as often as it is called.
+ */
+static bool is_mounted(const struct mounting *m, const struct device *device)
+{
+	struct libmnt_table *mounts;
+	struct libmnt_fs *fs = NULL;
+	struct stat node, dir;
+	struct statvfs flags;
+	char *path;
+	bool is;
+
+	if (m->namespace || fstat(device->fd, &node) || stat(m->dir, &dir) ||
+	    dir.st_dev != node.st_rdev || statvfs(m->dir, &flags) ||
+	    (flags.f_flag & ST_RDONLY && !m->read_only))
+		return false;
+	mounts = mnt_new_table_from_file("/proc/self/mountinfo");
+	path = realpath(m->dir, NULL);
+	if (mounts && path)
+		fs = mnt_table_find_target(mounts, path, MNT_ITER_BACKWARD);
+	is = fs && mnt_fs_get_devno(fs) == node.st_rdev &&
+		mnt_fs_get_root(fs) && !strcmp(mnt_fs_get_root(fs), "/");
+	mnt_unref_table(mounts);
+	free(path);
+	return is;
+}
+
+/*
+ * Returns what mount(8) would exit with, after a message if there is one. No
+ * @device: a remount.
+ */
+static int mount_device(const struct mounting *m, const char *path,
+			const struct device *device)
 {
 	struct libmnt_context *cxt = mnt_new_context();
 	char message[BUFSIZ] = "";
@@ -468,8 +502,11 @@ static int mount_device(const struct mounting *m, const char *path)
 	}
 	rc = mnt_context_mount(cxt);
 	rc = mnt_context_get_excode(cxt, rc, message, sizeof(message));
-	if (*message)
-		warnx("%s: %s: %s", m->dir, m->file ? m->file : path, message);
+	if (rc && device && mnt_context_syscall_called(cxt) &&
+	    mnt_context_get_syscall_errno(cxt) == EBUSY && is_mounted(m, device))
+		rc = EXIT_SUCCESS;
+	else if (*message)
+		warnx("%s: %s: %s", m->dir, m->file, message);
 	else if (rc)
 		warnx("%s: mount of %s failed", m->dir, m->source);
 	mnt_free_context(cxt);
@@ -500,22 +537,11 @@ static int remount(const struct mounting *m)
 	int rc = EXIT_FAIL;
 
 	if (source)
-		rc = m->fake ? EXIT_SUCCESS : mount_device(m, source);
+		rc = m->fake ? EXIT_SUCCESS : mount_device(m, source, NULL);
 	else
 		warnx("%s: not mounted", m->dir);
 	free(source);
 	return rc;
-}
-
-/* As fstab asks for, and "mount -a" again and again. */
-static bool is_mounted(const struct device *device, const char *path,
-		       const char *dir)
-{
-	char *source = device->is_new ? NULL : mounted_device(dir);
-	bool is = source && !strcmp(source, path);
-
-	free(source);
-	return is;
 }
 
 /*
@@ -546,8 +572,7 @@ static int mount_file(struct mounting *m)
 		 */
 		signals_release();
 		devname_path(device.id.name, path);
-		rc = is_mounted(&device, path, m->dir) ? EXIT_SUCCESS :
-			mount_device(m, path);
+		rc = mount_device(m, path, &device);
 		signals_hold();
 	}
 	put_device(&device, rc);

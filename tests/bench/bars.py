@@ -16,6 +16,11 @@ class Table:
     def __init__(self):
         self.met = self.missed = 0
 
+    def missing(self, name):
+        """There should be a figure."""
+        self.missed += 1
+        print(f"{name:<52} NOT MEASURED")
+
     def line(self, name, value, other, ratio, sign, bar):
         """One comparison."""
         good = ratio >= bar if sign == ">=" else ratio <= bar
@@ -36,6 +41,8 @@ def compare(table, figures, part, unit, peer, sign, bar, where=lambda f: True):
         return tuple(sorted((k, v) for k, v in figure.items()
                             if k not in ("what", "value", "samples")))
     of_part = [f for f in figures if f["part"] == part and f["unit"] == unit and where(f)]
+    if not any(f["what"] == "fastloop" for f in of_part):
+        table.missing(f"{part}, {unit}, {peer}")
     peers = {cell(f): f["value"] for f in of_part if f["what"] == peer}
     for f in of_part:
         if f["what"] != "fastloop" or cell(f) not in peers:
@@ -81,7 +88,6 @@ def main():
     absolute(table, figures, "flush", "syncs of the file", "<=", 0)
     for unit in ("ms to make", "ms to remove"):
         compare(table, figures, "devices", unit, "loop", "<=", 1.0)
-    absolute(table, figures, "devices", "KiB each", "<=", float("inf"))
     print(f"\n{table.met} met, {table.missed} missed")
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real time, on one CPU of User Mode Linux: fastloop beside the disk, dm-linear and
+"""Real time, on one CPU of User Mode Linux: fastloop beside dm-linear and
 loop. Run by tests/bench/run through tests/bench/uml:
 
   realtime.py FILE [PART]...   one line of JSON for each figure to FILE
@@ -124,7 +124,10 @@ def remove(device):
 
 def loop(path, direct):
     """A loop device on the file."""
-    return run("losetup", "-f", "--show", "--direct-io=" + ("on" if direct else "off"), path)
+    device = run("losetup", "-f", "--show", "--direct-io=" + ("on" if direct else "off"), path)
+    with open(f"/sys/block/{os.path.basename(device)}/loop/dio", encoding="ascii") as f:
+        assert int(f.read()) == direct, "loop's direct I/O is not as it was asked for"
+    return device
 
 
 # ---- measuring
@@ -156,6 +159,9 @@ def cells(sizes=("4k", "64k", "1m"), depths=(1, 32), kinds=("randread", "randwri
 
 def matrix(figures, part, fs, what, device, jobs):
     """All cells on one device."""
+    mode = "file" if part == "file mode" else "direct"
+    if what == "fastloop":
+        assert run("dmsetup", "status", "fastloop").split()[3] == mode
     for name, job in fio(device, jobs).items():
         rw, bs, depth = name.split(",")
         where = dict(part=part, fs=fs, what=what, rw=rw, bs=bs, depth=int(depth))
@@ -250,9 +256,6 @@ def file_mode(figures):
                 if fs == "tmpfs" and what == "loop dio":
                     continue
                 device = make()
-                if what == "fastloop":
-                    mode = run("dmsetup", "status", "fastloop").split()[3]
-                    assert mode == "file", mode
                 matrix(figures, "file mode", fs, what, device, jobs)
                 remove(device)
         os.close(other)
@@ -375,6 +378,7 @@ def outsider(figures):
                 time.sleep(0.1)
                 begin = time.monotonic()
                 os.close(os.open(image, os.O_RDWR))
+                assert load.poll() is None, "the load has ended"
                 waits.append(round((time.monotonic() - begin) * 1000, 3))
             load.terminate()
         for wait in waits:
