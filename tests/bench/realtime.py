@@ -152,7 +152,7 @@ def iops(job):
 def cells(sizes=("4k", "64k", "1m"), depths=(1, 32), kinds=("randread", "randwrite", "randrw")):
     """fio's options for each cell of the matrix."""
     return {f"{rw},{bs},{depth}": {
-        "rw": rw, "bs": bs, "iodepth": depth, "time_based": 1, "runtime": SECONDS,
+        "rw": rw, "bs": bs, "iodepth": depth, "time_based": 1, "runtime": f"{SECONDS * 1000:.0f}ms",
         "iodepth_batch": (depth + 1) // 2, "iodepth_batch_complete": (depth + 1) // 2}
         for rw in kinds for bs in sizes for depth in depths}
 
@@ -205,7 +205,7 @@ def first_write(figures):
     jobs = {"sequential": {"rw": "write", "bs": "1m", "iodepth": 4, "size": "512m"},
             "random": {"rw": "randwrite", "bs": "4k", "iodepth": 32, "size": "512m",
                        "io_size": "96m", "iodepth_batch": 16,
-                       "iodepth_batch_complete_min": 1}}
+                       "iodepth_batch_complete": 16}}
     for fs in ("ext4", "xfs"):
         for _ in range(ROUNDS):
             for what, make in (("fastloop", fastloop), ("loop dio", lambda p: loop(p, True))):
