@@ -66,7 +66,8 @@ int warn_device(const char *device, int rc)
 	const char *why = loopdm_reason();
 	struct stat st;
 
-	if (!why && rc == -ENODEV && !called_losetup() && !stat(device, &st) && S_ISREG(st.st_mode))
+	if (!why && rc == -ENODEV && !called_losetup() &&
+	    !stat(device, &st) && S_ISREG(st.st_mode))
 		why = "it is a file: -f attaches it, -j lists its devices";
 	if (why)
 		warnx("%s: failed to use device: %s (%s)", device,
