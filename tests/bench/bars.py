@@ -55,10 +55,11 @@ def compare(table, figures, part, unit, peer, sign, bar, where=lambda f: True):
 
 def absolute(table, figures, part, unit, sign, bar):
     """Figures that have nobody to be compared with."""
-    for f in figures:
-        if f["part"] == part and f["unit"] == unit:
-            table.line(f"{part}: {f['what']}, {unit}", number(f["value"]), "", f["value"],
-                       sign, bar)
+    of_part = [f for f in figures if f["part"] == part and f["unit"] == unit]
+    if not of_part:
+        table.missing(f"{part}, {unit}")
+    for f in of_part:
+        table.line(f"{part}: {f['what']}, {unit}", number(f["value"]), "", f["value"], sign, bar)
 
 
 def main():
@@ -80,8 +81,7 @@ def main():
     compare(table, figures, "file mode", "IOPS", "loop buffered", ">=", 1.0,
             lambda f: f["fs"] == "tmpfs")
     times = [f["value"] for f in figures if f["part"] == "attach"]
-    if times:
-        absolute(table, figures, "attach", "ms", "<=", 2 * min(times) + FIEMAP_MS)
+    absolute(table, figures, "attach", "ms", "<=", 2 * min(times, default=0) + FIEMAP_MS)
     absolute(table, figures, "outsider", "ms", "<=", 1000)
     absolute(table, figures, "map memory", "bytes a range", "<=", 24)
     absolute(table, figures, "page cache", "pages in the cache", "<=", 0)

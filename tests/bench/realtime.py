@@ -10,6 +10,7 @@ them alike; a figure is the median of its rounds."""
 
 import ctypes
 import json
+import mmap
 import os
 import subprocess
 import sys
@@ -171,6 +172,18 @@ def matrix(figures, part, fs, what, device, jobs):
             figures.add(side["clat_ns"]["percentile"]["99.000000"] / 1000, "us p99", **where)
 
 
+def beside_loop(figures, part, fs, image, jobs):
+    """All cells on each kind of device on a file. tmpfs has no direct I/O."""
+    for what, make in (("fastloop", lambda: fastloop(image)),
+                       ("loop dio", lambda: loop(image, True)),
+                       ("loop buffered", lambda: loop(image, False))):
+        if fs == "tmpfs" and what == "loop dio":
+            continue
+        device = make()
+        matrix(figures, part, fs, what, device, jobs)
+        remove(device)
+
+
 def speed(figures):
     """A written file: the whole matrix."""
     for fs in ("ext4", "xfs"):
@@ -184,12 +197,7 @@ def speed(figures):
             matrix(figures, "speed", fs, "dm-linear", device, cells())
             remove(device)
             run("mount", DISK, HOST)
-            for what, make in (("fastloop", lambda: fastloop(image)),
-                               ("loop dio", lambda: loop(image, True)),
-                               ("loop buffered", lambda: loop(image, False))):
-                device = make()
-                matrix(figures, "speed", fs, what, device, cells())
-                remove(device)
+            beside_loop(figures, "speed", fs, image, cells())
             figures.write()
         no_host()
 
@@ -231,12 +239,7 @@ def holes(figures):
     sparse(image, 512 * MIB)
     jobs = cells(kinds=("randread",), sizes=("4k", "64k"))
     for _ in range(ROUNDS):
-        for what, make in (("fastloop", lambda: fastloop(image)),
-                           ("loop dio", lambda: loop(image, True)),
-                           ("loop buffered", lambda: loop(image, False))):
-            device = make()
-            matrix(figures, "holes", "ext4", what, device, jobs)
-            remove(device)
+        beside_loop(figures, "holes", "ext4", image, jobs)
     no_host()
 
 
@@ -250,14 +253,7 @@ def file_mode(figures):
         run("sync")
         other = os.open(image, os.O_RDWR)
         for _ in range(ROUNDS):
-            for what, make in (("fastloop", lambda: fastloop(image)),
-                               ("loop dio", lambda: loop(image, True)),
-                               ("loop buffered", lambda: loop(image, False))):
-                if fs == "tmpfs" and what == "loop dio":
-                    continue
-                device = make()
-                matrix(figures, "file mode", fs, what, device, jobs)
-                remove(device)
+            beside_loop(figures, "file mode", fs, image, jobs)
         os.close(other)
         no_host()
         figures.write()
@@ -297,7 +293,6 @@ def attach_one(figures, what, image):
 
 def mmap_buffer():
     """4 KiB, aligned."""
-    import mmap  # pylint: disable=import-outside-toplevel
     return mmap.mmap(-1, 4096)
 
 
@@ -322,9 +317,8 @@ def attach(figures):
     written(image, 1024 * MIB)
     attach_one(figures, "1 GiB, written", image)
     device = fastloop(image)
-    before = page_cache(image)
     fio(device, {"all": {"rw": "randrw", "bs": "64k", "iodepth": 16, "size": "1g", "io_size": "1g"}})
-    figures.add(page_cache(image) + before, "pages in the cache", part="page cache",
+    figures.add(page_cache(image), "pages in the cache", part="page cache",
                 what="after 1 GiB of I/O")
     was = status()
     run("blockdev", "--flushbufs", device)
