@@ -8,7 +8,7 @@ where it runs:
                       has one processor, which costs a third of what two do, unless
                       -c says more: where processors race
   # host:             on this machine
-  # kernels: NAMES    the kernels it is for (default: debian)
+  # kernels: NAMES    the kernels it is for (default: debian, and in a guest debug)
   # timeout: SECONDS  its limit (default: 120 in a guest, 600 on this machine)
   # expect: REGEX     the kernel may say this; may be given several times
   # off: REASON       not run, counted as skipped, with the reason
@@ -56,7 +56,7 @@ class Test:
         self.path = os.path.join(root, name)
         self.where = None
         self.options = ""
-        self.kernels = ["debian"]
+        self.kernels = None
         self.timeout = None
         self.expect = []
         self.off = None
@@ -83,6 +83,8 @@ class Test:
                 self.off = value or "is off, and does not say why"
             else:
                 self.expect.append(re.compile(value))
+        if self.kernels is None:
+            self.kernels = ["debian"] + ["debug"] * (self.where == "guest")
         if self.timeout is None:
             self.timeout = 600 if self.where == "host" else 120
         return self.where is not None
