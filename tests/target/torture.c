@@ -3,12 +3,13 @@
  * torture: does random things to a file that somebody has mapped, all of which
  * leave its first bytes as they are.
  *
- * usage: torture [-n ACTIONS] [-S SEED] [-d DEVICE] FILE KEEP
+ * usage: torture [-n ACTIONS] [-S SEED] [-d DEVICE] [-e DISK] FILE KEEP
  *
  * The first KEEP bytes, a multiple of 1 MiB, are the device's. What is behind
  * them is written, cut off, punched, moved and shared at will. With -d the lease
  * of that device-mapper device is asked back now and then, so that most of it
- * meets direct mode. Prints how often each action was done and how often it was
+ * meets direct mode. With -e also what makes its first writes to a block fail for
+ * a while: the immutable flag, and a quota on DISK that is used up. Prints how often each action was done and how often it was
  * refused, and the longest time that one took.
  */
 #define _GNU_SOURCE
@@ -17,6 +18,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <linux/falloc.h>
+#include <linux/dqblk_xfs.h>
 #include <linux/fs.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +27,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/quota.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -36,7 +40,7 @@
 #define TAIL	(4 * MIB)
 
 static char path[4096], other[4096], clone_path[4096];
-static const char *device;
+static const char *device, *disk;
 static off_t keep;
 static uint64_t state = 1;
 static char data[64 * 1024] __attribute__((aligned(BLOCK)));
@@ -157,8 +161,47 @@ static long do_flag(long flag)
 		r; }));
 }
 
-/* Not immutable: our own fills would fail then, as they should. */
 static long do_nodump(void) { return do_flag(FS_NODUMP_FL); }
+static long do_journal(void) { return do_flag(FS_JOURNAL_DATA_FL); }
+/* With -e: the device's own fills fail then, as they should. */
+static long do_immutable(void) { return do_flag(FS_IMMUTABLE_FL); }
+
+static long limit_owner(uint64_t bytes)
+{
+	struct fs_disk_quota quota = {
+		.d_version = FS_DQUOT_VERSION,
+		.d_fieldmask = FS_DQ_BHARD,
+		.d_blk_hardlimit = bytes / 512,
+	};
+	struct stat st;
+
+	return stat(path, &st) ? -1 :
+	       quotactl(QCMD(Q_XSETQLIM, USRQUOTA), disk, st.st_uid,
+			(void *)&quota);
+}
+
+static long do_quota(void)
+{
+	long r = limit_owner(BLOCK);
+
+	usleep(rnd(20000));
+	return limit_owner(0) ? -1 : r;
+}
+
+/* Somebody has a file open for writing, the device: refused. */
+static long do_remount(void)
+{
+	char dir[4096];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (slash)
+		*slash = 0;
+	if (mount(NULL, dir, NULL, MS_REMOUNT | MS_RDONLY, NULL))
+		return -1;
+	return mount(NULL, dir, NULL, MS_REMOUNT, NULL);
+}
 
 static long do_lease(void)
 {
@@ -311,9 +354,12 @@ static const struct action {
 	{ "nodump", do_nodump }, { "lease", do_lease }, { "read", do_read },
 	{ "dontneed", do_dontneed }, { "map", do_map }, { "clone", do_clone },
 	{ "dedupe", do_dedupe }, { "copy", do_copy }, { "defrag", do_defrag },
+	{ "journal", do_journal }, { "remount", do_remount },
+	{ "immutable", do_immutable }, { "quota", do_quota },
 };
 
 #define NR_ACTIONS	(sizeof(actions) / sizeof(*actions))
+#define NR_ERRORS	2	/* the last ones, with -e */
 
 static unsigned int done[NR_ACTIONS], refused[NR_ACTIONS];
 
@@ -332,16 +378,17 @@ int main(int argc, char **argv)
 	double took, most = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "n:S:d:")) != -1) {
+	while ((c = getopt(argc, argv, "n:S:d:e:")) != -1) {
 		switch (c) {
 		case 'n': n = strtoul(optarg, NULL, 10); break;
 		case 'S': state = strtoull(optarg, NULL, 10) * 2 + 1; break;
 		case 'd': device = optarg; break;
+		case 'e': disk = optarg; break;
 		default: return 2;
 		}
 	}
 	if (argc - optind != 2)
-		errx(2, "usage: torture [-n ACTIONS] [-S SEED] [-d DEVICE] FILE KEEP");
+		errx(2, "usage: torture [-n ACTIONS] [-S SEED] [-d DEVICE] [-e DISK] FILE KEEP");
 	snprintf(path, sizeof(path), "%s", argv[optind]);
 	snprintf(other, sizeof(other), "%.4000s.other", path);
 	snprintf(clone_path, sizeof(clone_path), "%.4000s.clone", path);
@@ -349,7 +396,7 @@ int main(int argc, char **argv)
 	memset(data, 0x77, sizeof(data));
 
 	for (i = 0; i < n; i++) {
-		unsigned int which = rnd(NR_ACTIONS);
+		unsigned int which = rnd(NR_ACTIONS - (disk ? 0 : NR_ERRORS));
 		double begun;
 
 		/* As often as not it should be direct when it meets us. */
