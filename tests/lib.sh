@@ -279,25 +279,31 @@ fl_remove_if() {
 	! dmsetup info "$1" >/dev/null 2>&1 || fl_remove "$1"
 }
 
-_fl_name() {
-	echo "${1#/dev/mapper/}"
+# _status NAME: the words of its status, in _STATUS. One process, since processes are
+# what takes time in a guest.
+_status() {
+	read -ra _STATUS < <(dmsetup status "${1#/dev/mapper/}")
 }
 
 # status_mode NAME, status_reason NAME, status_field NAME KEY (the value of
 # KEY:value). NAME or /dev/mapper/NAME.
 status_mode() {
-	dmsetup status "$(_fl_name "$1")" | awk '{ print $4 }'
+	_status "$1"
+	echo "${_STATUS[3]-}"
 }
 
 status_reason() {
-	dmsetup status "$(_fl_name "$1")" | awk '{ print $5 }'
+	_status "$1"
+	echo "${_STATUS[4]-}"
 }
 
 status_field() {
-	dmsetup status "$(_fl_name "$1")" | awk -v key="$2" '
-		{ for (i = 6; i <= NF; i++) if (index($i, key ":") == 1) {
-			print substr($i, length(key) + 2); found = 1 } }
-		END { exit !found }' || fail "the status of $1 has no $2"
+	local word
+	_status "$1"
+	for word in "${_STATUS[@]:5}"; do
+		[ "${word%%:*}" != "$2" ] || { echo "${word#*:}"; return; }
+	done
+	fail "the status of $1 has no $2"
 }
 
 _mode_is() {

@@ -79,14 +79,17 @@ hammer_check_part() {
 
 # ios NAME [KEY…]: how many I/Os the device has done in these ways.
 ios() {
-	local name=$1 sum=0 key
+	local name=$1 sum=0 word
 	shift
 	[ $# -gt 0 ] || set -- remapped_reads remapped_writes zero_reads fills \
 		file_reads file_writes
-	for key; do
-		sum=$((sum + $(status_field "$name" "$key")))
+	_status "$name"
+	for word in "${_STATUS[@]:5}"; do
+		case " $* " in
+		*" ${word%%:*} "*) sum=$((sum + ${word#*:})) ;;
+		esac
 	done
-	echo "$sum"
+	echo $sum
 }
 
 _ios_reach() {
