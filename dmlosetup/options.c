@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "devname.h"
 #include "size.h"
+#include "table.h"
 #include "util.h"
 
 #ifndef VERSION
@@ -445,16 +447,35 @@ static void guess_action(struct request *req, int nr_args)
 		req->action = A_SHOW_ONE;
 }
 
+/* losetup opens what is named: it makes no name up. */
+static void refuse_new_name(const char *device)
+{
+	char name[NAME_SIZE];
+
+	if (!devname_resolve(device, name) && name_number(name) < 0)
+		errx(EXIT_FAILURE, "%s%s: failed to set up loop device: %s",
+		     strchr(device, '/') ? "" : "/dev/", device,
+		     strerror(ENOENT));
+}
+
 /* Two files, or the two the wrong way round, are no device and its file. */
 static void refuse_file(const char *device, const char *file)
 {
 	struct stat st;
 
-	if (!strchr(device, '/') && strcmp(device, file) && !called_losetup() &&
+	if (!strchr(device, '/') && strcmp(device, file) &&
 	    name_number(device) < 0 &&
 	    !stat(device, &st) && S_ISREG(st.st_mode))
 		errx(EXIT_FAILURE, "%s: failed to set up loop device: it is a file "
 		     "(--name %s makes a device of that name)", device, device);
+}
+
+static void check_new_device(const char *device, const char *file)
+{
+	if (called_losetup())
+		refuse_new_name(device);
+	else
+		refuse_file(device, file);
 }
 
 /* Hands the arguments out. Returns how many were wanted. */
@@ -469,7 +490,7 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 			errx(EXIT_FAILURE, "no file specified");
 		req->file = args[nr++];
 		if (!req->name && nr == nr_args)
-			refuse_file(req->devices[0], req->file);
+			check_new_device(req->devices[0], req->file);
 		return nr;
 	case A_FIND:
 		if (!nr_args)
