@@ -39,6 +39,7 @@
  * have the file open, less often if attempts fail or the lease does not last.
  */
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
@@ -200,6 +201,23 @@ static const char *floop_lease_reason(int error)
 	return error == -EINVAL ? "leases_off" : "lease";
 }
 
+/*
+ * The delegation only tries the inode's lock. Readers hold that of XFS while they
+ * wait for the disk, and whoever changes the file for longer: so it is tried for
+ * some milliseconds, in which our I/O stands still.
+ */
+static int floop_lease_set_deleg(struct floop_backing *backing)
+{
+	int tries = 32;
+	int error;
+
+	while ((error = floop_lease_set(backing, FLOOP_LEASE_DELEG)) == -EAGAIN &&
+	       --tries && !floop_has_foreign_writers(backing))
+		usleep_range(100, 300);
+
+	return error;
+}
+
 /* Steps 2 to 5; on failure returns the reason and leaves what it has taken. */
 static const char *floop_lease_acquire(struct floop_backing *backing)
 {
@@ -208,7 +226,7 @@ static const char *floop_lease_acquire(struct floop_backing *backing)
 	if (floop_has_layouts(backing))
 		error = floop_lease_set(backing, FLOOP_LEASE_LAYOUT);
 	if (!error)
-		error = floop_lease_set(backing, FLOOP_LEASE_DELEG);
+		error = floop_lease_set_deleg(backing);
 	if (error)
 		return floop_lease_reason(error);
 

@@ -12,7 +12,9 @@ disk=$(scratch_disk 1)
 poison "$disk"
 make_fs "$FS" "$disk"
 # The limits of an owner other than root; ext4 does not hold fastloop to them.
-mount_fs "$disk" $fs -t "$FS" $([ "$FS" != xfs ] || echo "-o uquota")
+options=()
+[ "$FS" != xfs ] || options=(-o uquota)
+mount_fs "$disk" $fs -t "$FS" "${options[@]}"
 truncate -s $keep $img
 chown 1000 $img
 fl_create dev $img
