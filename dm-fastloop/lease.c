@@ -195,10 +195,13 @@ static bool floop_drop_pages(struct floop_backing *backing)
 	return !backing->mapping->nrpages;
 }
 
+/* The inode's lock was taken, or somebody was just opening the file. */
+static const char floop_lease_busy[] = "lease";
+
 static const char *floop_lease_reason(int error)
 {
 	/* fs.leases-enable; a conflict would be EAGAIN */
-	return error == -EINVAL ? "leases_off" : "lease";
+	return error == -EINVAL ? "leases_off" : floop_lease_busy;
 }
 
 /*
@@ -212,7 +215,8 @@ static int floop_lease_set_deleg(struct floop_backing *backing)
 	int error;
 
 	while ((error = floop_lease_set(backing, FLOOP_LEASE_DELEG)) == -EAGAIN &&
-	       --tries && !floop_has_foreign_writers(backing))
+	       --tries && !READ_ONCE(backing->broken) &&
+	       !floop_has_foreign_writers(backing))
 		usleep_range(100, 300);
 
 	return error;
@@ -227,6 +231,8 @@ static const char *floop_lease_acquire(struct floop_backing *backing)
 		error = floop_lease_set(backing, FLOOP_LEASE_LAYOUT);
 	if (!error)
 		error = floop_lease_set_deleg(backing);
+	if (error == -EAGAIN && floop_has_foreign_writers(backing))
+		return "writers";
 	if (error)
 		return floop_lease_reason(error);
 
@@ -348,10 +354,13 @@ static void floop_try_direct(struct floop_backing *backing)
 		return;
 	}
 
-	if (floop_go_direct(backing)) {
+	reason = floop_go_direct(backing);
+	if (!reason)
+		return;
+	/* That may be a reader, whose lock is free again the next moment. */
+	if (reason != floop_lease_busy)
 		floop_back_off(backing);
-		floop_schedule_return(backing, backing->return_delay);
-	}
+	floop_schedule_return(backing, backing->return_delay);
 }
 
 static void floop_return_work(struct work_struct *work)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "devname.h"
 #include "size.h"
@@ -450,9 +451,12 @@ static void guess_action(struct request *req, int nr_args)
 /* losetup opens what is named: it makes no name up. */
 static void refuse_new_name(const char *device)
 {
-	char name[NAME_SIZE];
+	char name[NAME_SIZE], path[DEVNAME_SIZE];
 
-	if (!devname_resolve(device, name) && name_number(name) < 0)
+	if (devname_resolve(device, name) || name_number(name) >= 0)
+		return;
+	devname_path(name, path);
+	if (access(path, F_OK))
 		errx(EXIT_FAILURE, "%s%s: failed to set up loop device: %s",
 		     strchr(device, '/') ? "" : "/dev/", device,
 		     strerror(ENOENT));

@@ -279,7 +279,7 @@ fl_remove_if() {
 	! dmsetup info "$1" >/dev/null 2>&1 || fl_remove "$1"
 }
 
-# _status NAME: the words of its status, in _STATUS. One process, since processes are
+# _status NAME: the words of its first target's status, in _STATUS. One process, since processes are
 # what takes time in a guest.
 _status() {
 	read -ra _STATUS < <(dmsetup status "${1#/dev/mapper/}")

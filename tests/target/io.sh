@@ -79,16 +79,17 @@ hammer_check_part() {
 
 # ios NAME [KEY…]: how many I/Os the device has done in these ways.
 ios() {
-	local name=$1 sum=0 word
+	local name=$1 sum=0 found=0 word
 	shift
 	[ $# -gt 0 ] || set -- remapped_reads remapped_writes zero_reads fills \
 		file_reads file_writes
 	_status "$name"
 	for word in "${_STATUS[@]:5}"; do
 		case " $* " in
-		*" ${word%%:*} "*) sum=$((sum + ${word#*:})) ;;
+		*" ${word%%:*} "*) sum=$((sum + ${word#*:})) found=$((found + 1)) ;;
 		esac
 	done
+	[ $found -eq $# ] || fail "the status of $name has not all of: $*"
 	echo $sum
 }
 

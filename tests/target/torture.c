@@ -396,9 +396,11 @@ int main(int argc, char **argv)
 	memset(data, 0x77, sizeof(data));
 
 	for (i = 0; i < n; i++) {
-		unsigned int which = rnd(NR_ACTIONS - (disk ? 0 : NR_ERRORS));
+		unsigned int which = rnd(NR_ACTIONS - NR_ERRORS);
 		double begun;
 
+		if (disk && !rnd(4))
+			which = NR_ACTIONS - 1 - rnd(NR_ERRORS);
 		/* As often as not it should be direct when it meets us. */
 		if (!rnd(6)) {
 			do_recheck();
