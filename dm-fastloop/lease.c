@@ -17,8 +17,8 @@
  *   2. The layout lease, where the file system has one. It takes no inode
  *      lock, so a remap that has already passed its last break_layout() does
  *      not see it.
- *   3. The delegation. Its inode_trylock() proves that no such remap, nor a
- *      setattr, is in progress.
+ *   3. The delegation, tried for some milliseconds. Its inode_trylock() proves
+ *      that no such remap, nor a setattr, is in progress.
  *   4. Full barrier, i_writecount once more: open() raises it before it looks
  *      for leases, so one of the two sees the other.
  *   5. fsync; write back and drop the page cache. Nothing is learned before.
@@ -36,7 +36,8 @@
  *		the queue runs again, through the file
  *
  * Return: the return work tries to take it again, once a second while others
- * have the file open, less often if attempts fail or the lease does not last.
+ * have the file open or its lock, less often if attempts fail otherwise or the
+ * lease does not last.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
