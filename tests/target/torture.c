@@ -9,16 +9,17 @@
  * them is written, cut off, punched, moved and shared at will. With -d the lease
  * of that device-mapper device is asked back now and then, so that most of it
  * meets direct mode. With -e also what makes its first writes to a block fail for
- * a while: the immutable flag, and a quota on DISK that is used up. Prints how often each action was done and how often it was
- * refused, and the longest time that one took.
+ * a while: the immutable flag, and a quota on DISK that is used up. Prints how often
+ * each action was done and how often it was refused, and the longest time that one
+ * took.
  */
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/falloc.h>
 #include <linux/dqblk_xfs.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdbool.h>
 #include <stdint.h>
