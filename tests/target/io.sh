@@ -21,11 +21,11 @@ poison() {
 }
 
 # hammer_start NAME ARGUMENT…: in the background, with a shadow kept in
-# NAME.shadow, until hammer_stop.
+# NAME.shadow, until hammer_stop. It takes the time that the test itself leaves it.
 hammer_start() {
 	local name=$1
 	shift
-	hammer -s "$PWD/$name.shadow" "$@" >"$name.log" 2>&1 &
+	nice -n 19 hammer -s "$PWD/$name.shadow" "$@" >"$name.log" 2>&1 &
 	HAMMERS[$name]=$!
 	cleanup hammer_kill "$name"
 }
