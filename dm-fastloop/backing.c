@@ -46,8 +46,12 @@ void floop_backing_queue(struct floop_backing *backing, struct floop_bio *fb)
 
 	spin_lock_irqsave(&backing->lock, flags);
 	first = list_empty(&backing->queue);
-	/* What is written again is looked at again before the next fill. */
-	if (fb->state == FLOOP_BIO_CHECK && fb->again)
+	/*
+	 * What is written again is looked at again before the next fill, and
+	 * one that has ended makes room for the next.
+	 */
+	if (fb->state == FLOOP_BIO_FILLED ||
+	    (fb->state == FLOOP_BIO_CHECK && fb->again))
 		list_add(&fb->list, &backing->queue);
 	else
 		list_add_tail(&fb->list, &backing->queue);
@@ -328,6 +332,7 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 	mutex_init(&backing->sync_lock);
 	INIT_LIST_HEAD(&backing->queue);
 	INIT_LIST_HEAD(&backing->blocked);
+	INIT_LIST_HEAD(&backing->fills);
 	mutex_init(&backing->watchers_lock);
 	INIT_LIST_HEAD(&backing->watchers);
 	kthread_init_work(&backing->work, floop_work);

@@ -86,6 +86,8 @@ struct floop_backing {
 	unsigned long drained_forgets;	/* map.forgets at a drain; the worker's */
 	struct bio_set clones;		/* of bios that the worker sends */
 	struct bio_vec *fill_vecs;	/* FLOOP_FILL_VECS; the worker's */
+	struct list_head fills;		/* under way; under fs_lock */
+	unsigned int nr_fills;		/* of these */
 	struct kthread_worker *worker;
 	struct kthread_work work;
 	struct kthread_delayed_work retry_work;

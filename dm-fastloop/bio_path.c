@@ -618,6 +618,8 @@ void floop_bio_step(struct floop_backing *backing, struct floop_bio *fb)
 		floop_step_fua(backing, fb);
 	} else if (fb->state == FLOOP_BIO_CHECK) {
 		floop_step_check(backing, fb);
+	} else if (fb->state == FLOOP_BIO_FILLED) {
+		floop_fill_finish(backing, fb);
 	} else if (backing->mode == FLOOP_MODE_FILE) {
 		fb->part = fb->rest.bi_size;
 		if (op > FLOOP_WRITE)

@@ -37,6 +37,7 @@ enum floop_bio_state {
 	FLOOP_BIO_ROUTE,	/* queued: a part has to find its way */
 	FLOOP_BIO_CHECK,	/* queued: written to the disk; pages to drop */
 	FLOOP_BIO_SYNC,		/* queued: written to the file; to be synced */
+	FLOOP_BIO_FILLED,	/* queued: a fill, this its first, has ended */
 	FLOOP_BIO_DISK,		/* sent to the disk by map(): read or flush */
 	FLOOP_BIO_WRITE,	/* the same, a write: to be looked after */
 	FLOOP_BIO_DONE,		/* ended by us: dm may have it back */
@@ -64,6 +65,7 @@ struct floop_bio {
 	struct floop_target *target;
 	struct bio *bio;
 	struct list_head list;
+	struct floop_fill_job *fill;	/* in state FLOOP_BIO_FILLED */
 	struct kiocb iocb;
 };
 

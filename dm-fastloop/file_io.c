@@ -53,10 +53,8 @@ bool floop_file_direct(struct floop_backing *backing, struct floop_bio *fb)
 }
 
 static void floop_file_kiocb(struct floop_backing *backing,
-			     struct floop_bio *fb)
+			     struct floop_bio *fb, struct kiocb *iocb)
 {
-	struct kiocb *iocb = &fb->iocb;
-
 	init_sync_kiocb(iocb, backing->file);
 	iocb->ki_pos = (loff_t)fb->rest.bi_sector << SECTOR_SHIFT;
 	iocb->ki_ioprio = bio_prio(fb->bio);
@@ -144,7 +142,7 @@ void floop_file_submit(struct floop_backing *backing, struct floop_bio *fb)
 		floop_inflight_drain(&backing->inflight);
 
 	floop_bio_enter(backing, fb);
-	floop_file_kiocb(backing, fb);
+	floop_file_kiocb(backing, fb, iocb);
 	iocb->ki_complete = floop_file_complete;
 	floop_file_iter(fb, write ? ITER_SOURCE : ITER_DEST, &iter);
 
@@ -174,25 +172,34 @@ static unsigned int floop_gather(struct floop_bio *fb, struct bio_vec *vecs,
 }
 
 int floop_file_write_all(struct floop_backing *backing, struct list_head *bios,
+			 struct bio_vec *vecs, struct kiocb *iocb,
+			 void (*complete)(struct kiocb *iocb, long ret),
 			 bool *fell_back)
 {
 	struct floop_bio *first = list_first_entry(bios, struct floop_bio, list);
-	struct kiocb *iocb = &first->iocb;
 	unsigned int nr_vecs = 0;
 	struct floop_bio *fb;
 	struct iov_iter iter;
 	size_t len = 0;
 	ssize_t ret;
 
-	list_for_each_entry(fb, bios, list) {
-		nr_vecs = floop_gather(fb, backing->fill_vecs, nr_vecs);
-		len += fb->part;
+	if (list_is_singular(bios)) {
+		len = first->part;
+		floop_file_iter(first, ITER_SOURCE, &iter);
+	} else {
+		list_for_each_entry(fb, bios, list) {
+			nr_vecs = floop_gather(fb, vecs, nr_vecs);
+			len += fb->part;
+		}
+		iov_iter_bvec(&iter, ITER_SOURCE, vecs, nr_vecs, len);
 	}
 
-	floop_file_kiocb(backing, first);
-	iov_iter_bvec(&iter, ITER_SOURCE, backing->fill_vecs, nr_vecs, len);
+	floop_file_kiocb(backing, first, iocb);
+	iocb->ki_complete = complete;
 	iocb->private = iocb;	/* see floop_file_write() */
 	ret = call_write_iter(backing->file, iocb, &iter);
+	if (ret == -EIOCBQUEUED)
+		return ret;
 	*fell_back = iocb->private == iocb;
 
 	return ret == len ? 0 : -EIO;
@@ -231,7 +238,7 @@ int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,
 
 	*fell_back = false;
 	while (fb->part) {
-		floop_file_kiocb(backing, fb);
+		floop_file_kiocb(backing, fb, iocb);
 		floop_file_iter(fb, ITER_SOURCE, &iter);
 		/*
 		 * iomap stores the bio to poll for here, a bio or NULL, unless

@@ -34,10 +34,17 @@ bool floop_file_direct(struct floop_backing *backing, struct floop_bio *fb);
 
 /*
  * Writes fb->part bytes of each of @bios, which are neighbours and may all be
- * written directly, with one call. Returns 0 only if all of them have been
- * written; otherwise any part of it may have been. The rest as above.
+ * written directly, with one call. @vecs has room for all of their bio_vecs if
+ * there is more than one; it and @iocb stay until the write has ended.
+ *
+ * Returns 0 if all of it has been written, and *@fell_back as above. With
+ * @complete it may return -EIOCBQUEUED: then no page was dirtied, @complete is
+ * called in any context, perhaps before this returns, and nothing is known of
+ * *@fell_back. After any other error any part of it may have been written.
  */
 int floop_file_write_all(struct floop_backing *backing, struct list_head *bios,
+			 struct bio_vec *vecs, struct kiocb *iocb,
+			 void (*complete)(struct kiocb *iocb, long ret),
 			 bool *fell_back);
 
 /*

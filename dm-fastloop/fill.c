@@ -8,9 +8,12 @@
  * looked up again and published. Until then reads see what was there before:
  * zeroes, never what the blocks held.
  *
- * There is one worker, so fills of one file never overlap, and two bios to
- * parts of one file-system block find their way one after the other. Writes
- * that wait and continue each other are written with one call.
+ * Writes that wait and continue each other are written with one call. Those
+ * that consist of whole blocks inside the file are under way together, a bounded
+ * number of them: floop_fill_begin() hands them to the file system, which may
+ * end them in any context, and floop_fill_finish() does the rest in the worker.
+ * What is written to a block that one of them is at waits until it is finished,
+ * so fills never overlap. All others are written and finished at once.
  *
  * Dirty neighbours. A direct write may give up on a page that somebody is just
  * reading, and then the file system goes through the page cache. File systems
@@ -24,7 +27,10 @@
  *     not acknowledged but queued behind it;
  *   - a fill that did go through the page cache moves backing->epoch on, after
  *     the last dirty page has been written back;
- *   - a direct write that began in an earlier epoch is written again.
+ *   - a direct write that began in an earlier epoch is written again; so is a
+ *     fill, when it has ended.
+ *
+ * A fill that the file system has taken to end it later has dirtied no page.
  *
  * A folio read before a direct write ended is seen by that write as a page in
  * its range; one that is read later has the new data.
@@ -41,6 +47,9 @@
 #include "source.h"
 #include "trace.h"
 
+/* So many of one file are under way together; then each is waited for. */
+#define FLOOP_MAX_FILLS	32
+
 /* Neighbours that are written with one call and published together. */
 struct floop_fill_job {
 	struct floop_backing *backing;
@@ -50,7 +59,91 @@ struct floop_fill_job {
 	unsigned int nr_vecs;
 	struct cgroup_subsys_state *css;	/* who is charged for all */
 	bool fell_back;			/* gone through the page cache */
+	bool stale;			/* a page shows what was there before */
+	bool may_begin;			/* and be finished later */
+
+	/* Only of those that are under way. */
+	struct list_head list;		/* in backing->fills */
+	struct list_head waiting;	/* for it to be finished */
+	unsigned int section;		/* of backing->inflight */
+	bool failed;			/* to write all of it */
+	struct bio_vec *vecs;
+	struct kiocb iocb;
 };
+
+/* ---- jobs ---- */
+
+/* The one that is at a block of [pos, end), bytes, if any. fs_lock held. */
+static struct floop_fill_job *floop_fill_at(struct floop_backing *backing,
+					    u64 pos, u64 end)
+{
+	struct floop_fill_job *job;
+
+	pos = round_down(pos, backing->geo.align);
+	end = round_up(end, backing->geo.align);
+	list_for_each_entry(job, &backing->fills, list)
+		if (pos < job->pos + job->len && job->pos < end)
+			return job;
+
+	return NULL;
+}
+
+static u64 floop_fill_pos(struct floop_bio *fb)
+{
+	return (u64)fb->rest.bi_sector << SECTOR_SHIFT;
+}
+
+bool floop_fill_waits(struct floop_backing *backing, struct floop_bio *fb)
+{
+	u64 pos = floop_fill_pos(fb);
+	struct floop_fill_job *job = floop_fill_at(backing, pos, pos + fb->part);
+
+	if (!job)
+		return false;
+
+	fb->state = FLOOP_BIO_ROUTE;
+	list_add_tail(&fb->list, &job->waiting);
+
+	return true;
+}
+
+/* Can it be under way while the worker goes on? */
+static bool floop_fill_may_begin(struct floop_backing *backing,
+				 struct floop_bio *fb)
+{
+	return backing->nr_fills < FLOOP_MAX_FILLS && !backing->pinned &&
+	       floop_bio_op(fb) == FLOOP_WRITE && floop_file_direct(backing, fb);
+}
+
+/*
+ * A job for this bio: one that can be under way, if there is memory and if it
+ * may be, or else @now.
+ */
+static struct floop_fill_job *floop_fill_new(struct floop_backing *backing,
+					     struct floop_bio *fb,
+					     struct floop_fill_job *now)
+{
+	struct floop_fill_job *job = NULL;
+
+	if (floop_fill_may_begin(backing, fb))
+		job = kmalloc(sizeof(*job), GFP_NOIO | __GFP_NORETRY |
+			      __GFP_NOWARN);
+	if (!job)
+		job = now;
+	*job = (struct floop_fill_job){
+		.backing = backing, .may_begin = job != now,
+	};
+	INIT_LIST_HEAD(&job->bios);
+	INIT_LIST_HEAD(&job->waiting);
+
+	return job;
+}
+
+static void floop_fill_free(struct floop_fill_job *job)
+{
+	kfree(job->vecs);
+	kfree(job);
+}
 
 /* ---- who comes along ---- */
 
@@ -88,7 +181,9 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 	fb->part = nr_sectors << SECTOR_SHIFT;
 
 	/* Not if it has to be drained first: see floop_step_look_up(). */
-	return (answer.kind == FLOOP_HOLE ||
+	return !floop_fill_at(job->backing, floop_fill_pos(fb),
+			      floop_fill_pos(fb) + fb->part) &&
+	       (answer.kind == FLOOP_HOLE ||
 		job->backing->drained_forgets == job->backing->map.forgets) &&
 	       floop_file_direct(job->backing, fb) &&
 	       bio_blkcg_css(fb->bio) == job->css &&
@@ -103,12 +198,8 @@ static void floop_fill_collect(struct floop_fill_job *job, struct floop_bio *fb)
 	bool join = floop_fill_may_join(fb) &&
 		    floop_file_direct(job->backing, fb);
 
-	job->pos = (u64)fb->rest.bi_sector << SECTOR_SHIFT;
-	job->len = 0;
-	job->nr_vecs = 0;
+	job->pos = floop_fill_pos(fb);
 	job->css = bio_blkcg_css(fb->bio);
-	job->fell_back = false;
-	INIT_LIST_HEAD(&job->bios);
 	floop_fill_add(job, fb);
 	while (join && job->nr_vecs < FLOOP_FILL_VECS) {
 		fb = floop_backing_pop(job->backing, floop_fill_wanted, job);
@@ -129,8 +220,7 @@ static int floop_fill_one(struct floop_backing *backing, struct floop_bio *fb,
 
 	*fell_back = true;
 	return floop_file_fallocate(backing, FALLOC_FL_ZERO_RANGE,
-				    (u64)fb->rest.bi_sector << SECTOR_SHIFT,
-				    fb->part);
+				    floop_fill_pos(fb), fb->part);
 }
 
 /* Returns the first error; each bio has its own. */
@@ -153,17 +243,85 @@ static int floop_fill_each(struct floop_fill_job *job)
 	return error;
 }
 
+/* ---- under way ---- */
+
+/* Any context. */
+static void floop_fill_complete(struct kiocb *iocb, long ret)
+{
+	struct floop_fill_job *job =
+		container_of(iocb, struct floop_fill_job, iocb);
+	struct floop_bio *fb =
+		list_first_entry(&job->bios, struct floop_bio, list);
+	struct floop_backing *backing = job->backing;
+
+	job->failed = ret != job->len;
+	list_del(&fb->list);
+	fb->fill = job;
+	fb->state = FLOOP_BIO_FILLED;
+	floop_backing_end_write(backing);
+	/* Out of the section before into a queue: recall waits for sections. */
+	floop_inflight_leave(&backing->inflight, job->section);
+	floop_backing_queue(backing, fb);
+}
+
+/* Have the bios been written to whole blocks inside the file? */
+static bool floop_fill_is_whole(struct floop_fill_job *job)
+{
+	u64 size = i_size_read(floop_backing_inode(job->backing));
+
+	return !((job->pos | job->len) & (job->backing->geo.align - 1)) &&
+	       job->pos + job->len <= size;
+}
+
+/* Room for the bio_vecs of more than one bio. */
+static int floop_fill_alloc_vecs(struct floop_fill_job *job)
+{
+	if (list_is_singular(&job->bios))
+		return 0;
+
+	job->vecs = kmalloc_array(job->nr_vecs, sizeof(*job->vecs),
+				  GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
+
+	return job->vecs ? 0 : -ENOMEM;
+}
+
 /*
- * All with one call, and so one allocation; if that does not do it, each by
- * itself, so that the error is that of whom it concerns.
+ * Returns -EIOCBQUEUED if the file system has taken the fill, and ends it later;
+ * then the job may be gone. 0 if it has been written, another error if not. Our
+ * write access to the super block goes with the fill.
  */
-static int floop_fill_data(struct floop_fill_job *job)
+static int floop_fill_begin(struct floop_fill_job *job)
+{
+	struct floop_backing *backing = job->backing;
+	struct floop_bio *fb =
+		list_first_entry(&job->bios, struct floop_bio, list);
+	int error;
+
+	if (!floop_fill_is_whole(job) || floop_fill_alloc_vecs(job))
+		return -EAGAIN;
+
+	fb->epoch = backing->epoch;
+	list_add(&job->list, &backing->fills);
+	backing->nr_fills++;
+	job->section = floop_inflight_enter(&backing->inflight);
+	__sb_writers_release(backing->sb, SB_FREEZE_WRITE);
+
+	error = floop_file_write_all(backing, &job->bios, job->vecs, &job->iocb,
+				     floop_fill_complete, &job->fell_back);
+	if (error == -EIOCBQUEUED)
+		return error;
+
+	__sb_writers_acquired(backing->sb, SB_FREEZE_WRITE);
+	floop_inflight_leave(&backing->inflight, job->section);
+	backing->nr_fills--;
+	list_del(&job->list);
+
+	return error;
+}
+
+static int floop_fill_all_done(struct floop_fill_job *job)
 {
 	struct floop_bio *fb;
-
-	if (list_is_singular(&job->bios) ||
-	    floop_file_write_all(job->backing, &job->bios, &job->fell_back))
-		return floop_fill_each(job);
 
 	list_for_each_entry(fb, &job->bios, list) {
 		floop_stat_inc(fb->target->stats, FLOOP_FILLS);
@@ -173,6 +331,37 @@ static int floop_fill_data(struct floop_fill_job *job)
 	return 0;
 }
 
+/*
+ * All with one call, and so one allocation; if that does not do it, each by
+ * itself, so that the error is that of whom it concerns. May return -EIOCBQUEUED:
+ * see floop_fill_begin().
+ */
+static int floop_fill_data(struct floop_fill_job *job)
+{
+	int error = -EAGAIN;
+
+	if (job->may_begin)
+		error = floop_fill_begin(job);
+	else if (!list_is_singular(&job->bios))
+		error = floop_file_write_all(job->backing, &job->bios,
+					     job->backing->fill_vecs,
+					     &job->iocb, NULL, &job->fell_back);
+	if (error == -EIOCBQUEUED)
+		return error;
+
+	return error ? floop_fill_each(job) : floop_fill_all_done(job);
+}
+
+/* Returns 0, or an error if a page of the range stays. */
+static int floop_fill_drop_pages(struct floop_fill_job *job)
+{
+	return invalidate_inode_pages2_range(job->backing->mapping,
+					     job->pos >> PAGE_SHIFT,
+					     (job->pos + job->len - 1) >>
+					     PAGE_SHIFT);
+}
+
+/* May return -EIOCBQUEUED; otherwise the first error. */
 static int floop_fill_write(struct floop_fill_job *job)
 {
 	struct floop_backing *backing = job->backing;
@@ -181,11 +370,14 @@ static int floop_fill_write(struct floop_fill_job *job)
 	errseq_t since = errseq_sample(&backing->mapping->wb_err);
 	struct floop_bio *fb;
 	int flush_error;
+	bool direct;
 	int error;
 
 	/* An error that nobody has seen would hide the next one of its kind. */
 	errseq_check_and_advance(&backing->mapping->wb_err, &since);
 	error = floop_fill_data(job);
+	if (error == -EIOCBQUEUED)
+		return error;
 	/* What precedes a write beyond the end goes through the page cache. */
 	if (last >= i_size)
 		job->fell_back = true;
@@ -195,12 +387,15 @@ static int floop_fill_write(struct floop_fill_job *job)
 		return error;
 
 	/* Even after an error: what is dirty must not come later than the next. */
+	direct = !job->fell_back;
 	job->fell_back = true;
 	flush_error = filemap_write_and_wait(backing->mapping);
 	if (!flush_error)
 		flush_error = errseq_check(&backing->mapping->wb_err, since);
-	invalidate_inode_pages2_range(backing->mapping, job->pos >> PAGE_SHIFT,
-				      last >> PAGE_SHIFT);
+	if (floop_fill_drop_pages(job) && direct) {
+		job->stale = true;
+		return 0;
+	}
 	if (flush_error)
 		list_for_each_entry(fb, &job->bios, list)
 			if (!fb->status)
@@ -247,7 +442,7 @@ static void floop_fill_publish(struct floop_backing *backing, u64 pos, u64 len,
 		floop_lease_recall(backing, "reflink");
 }
 
-/* Dirty neighbours: see above. */
+/* Dirty neighbours: see above. With -EIOCBQUEUED the job may be gone. */
 static int floop_fill_guarded(struct floop_fill_job *job)
 {
 	struct floop_backing *backing = job->backing;
@@ -257,7 +452,7 @@ static int floop_fill_guarded(struct floop_fill_job *job)
 	smp_mb();	/* pairs with the one in floop_write_met_pages() */
 	error = floop_fill_write(job);
 	/* The dirty pages are on the disk before anybody begins a new epoch. */
-	if (job->fell_back)
+	if (error != -EIOCBQUEUED && job->fell_back)
 		/* likewise: pairs with the same */
 		smp_store_release(&backing->epoch, backing->epoch + 1);
 	/* pairs with the acquire in floop_fill_endangers(): the epoch is seen */
@@ -280,13 +475,90 @@ static void floop_fill_end(struct floop_fill_job *job)
 	}
 }
 
+/* Those of a list find their way again. */
+static void floop_fill_route(struct floop_backing *backing,
+			     struct list_head *bios)
+{
+	struct floop_bio *fb;
+
+	while (!list_empty(bios)) {
+		fb = list_first_entry(bios, struct floop_bio, list);
+		list_del(&fb->list);
+		fb->state = FLOOP_BIO_ROUTE;
+		floop_backing_queue(backing, fb);
+	}
+}
+
+/*
+ * Written, or not. A page that shows what was there before cannot be dropped
+ * now: then it is written again, in file mode.
+ */
+static void floop_fill_done(struct floop_fill_job *job, int error)
+{
+	struct floop_backing *backing = job->backing;
+
+	trace_fastloop_fill(backing, job->pos, job->len, error);
+	/* Also after an error: part of it may be in the file. */
+	atomic64_inc(&backing->dirty_seq);
+	smp_mb__after_atomic();	/* pairs with the one in floop_bio_map() */
+	if (job->stale) {
+		if (backing->mode != FLOOP_MODE_FILE)
+			floop_lease_recall(backing, "cached");
+		floop_fill_route(backing, &job->bios);
+		return;
+	}
+	/* Without a lease nothing is published. */
+	if (backing->mode != FLOOP_MODE_FILE)
+		floop_fill_publish(backing, job->pos, job->len, error);
+	floop_fill_end(job);
+}
+
+void floop_fill_finish(struct floop_backing *backing, struct floop_bio *fb)
+{
+	struct floop_fill_job *job = fb->fill;
+	LIST_HEAD(waiting);
+	int error = 0;
+	bool again;
+
+	again = job->failed || floop_fill_endangers(backing, fb);
+	/* What goes through the file again finds its way again. */
+	if (again && backing->mode == FLOOP_MODE_FILE) {
+		job->stale = true;
+		again = false;
+	}
+	if (again && !sb_start_write_trylock(backing->sb)) {
+		floop_backing_block(backing, fb);
+		return;
+	}
+
+	list_add(&fb->list, &job->bios);
+	list_del(&job->list);
+	backing->nr_fills--;
+	list_splice_init(&job->waiting, &waiting);
+	if (again) {
+		job->may_begin = false;
+		error = floop_fill_guarded(job);
+		sb_end_write(backing->sb);
+	} else if (!job->stale) {
+		floop_fill_all_done(job);
+		/* Clean ones: nobody dirties what the fill is at. */
+		job->stale = READ_ONCE(backing->mapping->nrpages) &&
+			     floop_fill_drop_pages(job);
+	}
+	floop_fill_done(job, error);
+	floop_fill_free(job);
+	floop_fill_route(backing, &waiting);
+}
+
 void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 {
-	struct floop_fill_job job = { .backing = backing };
+	struct floop_fill_job now, *job;
 	const char *reason;
 	bool permanent;
 	int error;
 
+	if (floop_fill_waits(backing, fb))
+		return;
 	/* Journalling data can be switched on without moving the lease. */
 	reason = floop_source_refuses(backing, &permanent);
 	if (reason && !backing->pinned) {
@@ -301,15 +573,17 @@ void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 		floop_backing_block(backing, fb);
 		return;
 	}
+	/* Pages take whole blocks with them, and more: not over direct writes. */
+	if (backing->nr_fills && !floop_file_direct(backing, fb))
+		floop_inflight_drain(&backing->inflight);
 
-	floop_fill_collect(&job, fb);
-	error = floop_fill_guarded(&job);
-	trace_fastloop_fill(backing, job.pos, job.len, error);
+	job = floop_fill_new(backing, fb, &now);
+	floop_fill_collect(job, fb);
+	error = floop_fill_guarded(job);
+	if (error == -EIOCBQUEUED)
+		return;
 	sb_end_write(backing->sb);
-
-	/* Also after an error: part of it may be in the file. */
-	atomic64_inc(&backing->dirty_seq);
-	smp_mb__after_atomic();	/* pairs with the one in floop_bio_map() */
-	floop_fill_publish(backing, job.pos, job.len, error);
-	floop_fill_end(&job);
+	floop_fill_done(job, error);
+	if (job != &now)
+		floop_fill_free(job);
 }

@@ -10,9 +10,22 @@
 /*
  * Writes fb->part bytes, which lie in one range of the map, through the file,
  * looks the range up again and publishes it; then calls floop_bio_part_done().
- * Direct mode, worker, fs_lock held. fb may be gone when it returns.
+ * All but the beginning may come later, in floop_fill_finish(). Direct mode,
+ * worker, fs_lock held. fb may be gone when it returns.
  */
 void floop_fill(struct floop_backing *backing, struct floop_bio *fb);
+
+/*
+ * True if a fill is under way to one of the blocks of fb->part bytes: then the bio
+ * finds its way again when that is finished. Worker, fs_lock held.
+ */
+bool floop_fill_waits(struct floop_backing *backing, struct floop_bio *fb);
+
+/*
+ * What is left to do for a fill that has ended, whose first bio this is. Direct
+ * or file mode, worker, fs_lock held. fb may be gone when it returns.
+ */
+void floop_fill_finish(struct floop_backing *backing, struct floop_bio *fb);
 
 /*
  * May a fill have put old data over this write, which has just ended on the

@@ -20,6 +20,7 @@
 
 #include "extent_map.h"
 #include "file_io.h"
+#include "fill.h"
 #include "punch.h"
 
 #define FLOOP_PUNCH_BATCH	64
@@ -124,7 +125,7 @@ void floop_punch(struct floop_backing *backing, struct floop_bio *fb)
 
 /*
  * Rounded outwards: what is around it in its blocks is a hole as well, and
- * nobody else writes there meanwhile.
+ * nobody else writes there meanwhile; a fill that does is waited for.
  */
 void floop_punch_allocate(struct floop_backing *backing, struct floop_bio *fb)
 {
@@ -133,6 +134,8 @@ void floop_punch_allocate(struct floop_backing *backing, struct floop_bio *fb)
 	u64 end = round_up(floop_bio_pos(fb) + fb->part, align);
 	int error;
 
+	if (floop_fill_waits(backing, fb))
+		return;
 	if (!sb_start_write_trylock(backing->sb)) {
 		floop_backing_block(backing, fb);
 		return;
