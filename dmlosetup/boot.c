@@ -138,6 +138,8 @@ static int attach_entry(const struct tab_entry *entry)
 		.device = entry->name,
 		.offset = entry->offset,
 		.sizelimit = entry->sizelimit,
+		.sector_size = entry->sector_size,
+		.ref = *entry->ref ? entry->ref : NULL,
 		.read_only = entry->flags & TAB_READ_ONLY,
 		.partscan = entry->flags & TAB_PARTSCAN,
 		.overlap = entry->flags & TAB_OVERLAP || called_losetup(),

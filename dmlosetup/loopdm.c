@@ -77,9 +77,8 @@ void loopdm_exit(void)
 /* Why did the library not even get to its ioctl? */
 static int control_error(void)
 {
-	const char *control = "/dev/mapper/control";
-
-	if (geteuid() || (!access(control, F_OK) && access(control, W_OK)))
+	/* It is there, but its node is not, and cannot be made: a container. */
+	if (geteuid() || !access("/sys/class/misc/device-mapper", F_OK))
 		return -EACCES;
 	set_reason("no device-mapper here: modprobe dm-mod");
 	return -ENODEV;

@@ -34,15 +34,55 @@ complain(char why[static TAB_WHY_SIZE], const char *fmt, ...)
 	return -1;
 }
 
+/* ---- octal codes ---- */
+
+static int octal_digit(char c)
+{
+	return c >= '0' && c <= '7' ? c - '0' : -1;
+}
+
+/* "\040" and its like, as in fstab. Returns the byte, or -1. */
+static int octal_code(const char *s, const char *end)
+{
+	int i, code = 0;
+
+	if (end - s < 4 || *s != '\\')
+		return -1;
+	for (i = 1; i <= 3; i++) {
+		if (octal_digit(s[i]) < 0)
+			return -1;
+		code = code * 8 + octal_digit(s[i]);
+	}
+	return code > 0 && code <= 0xff ? code : -1;
+}
+
+/* What such codes stand for, into @out, which has room for @len + 1. */
+static void decode_octal(const char *s, size_t len, char *out)
+{
+	const char *end = s + len;
+	int code;
+
+	while (s < end) {
+		code = octal_code(s, end);
+		*out++ = code < 0 ? *s : code;
+		s += code < 0 ? 1 : 4;
+	}
+	*out = '\0';
+}
+
 /* ---- options ---- */
+
+#define TEXT	SIZE_MAX
 
 static const struct tab_option {
 	const char *name;
-	unsigned int flag;	/* 0: it has a size behind it */
-	size_t member;		/* that goes here */
+	unsigned int flag;	/* 0: it has a value behind it */
+	size_t member;		/* that, a size, goes here; TEXT: it is a reference */
 } options[] = {
 	{ "offset", 0, offsetof(struct tab_entry, offset) },
 	{ "sizelimit", 0, offsetof(struct tab_entry, sizelimit) },
+	{ "sector-size", 0, offsetof(struct tab_entry, sector_size) },
+	{ "loop-ref", 0, TEXT },
 	{ "ro", TAB_READ_ONLY, 0 },
 	{ "noauto", TAB_NOAUTO, 0 },
 	{ "nofail", TAB_NOFAIL, 0 },
@@ -75,6 +115,20 @@ static int parse_number(const struct tab_option *option, const char *arg,
 	return 0;
 }
 
+static int parse_ref(const char *arg, struct tab_entry *entry, char *why)
+{
+	char *text = xrealloc(NULL, strlen(arg) + 1);
+	int rc = 0;
+
+	decode_octal(arg, strlen(arg), text);
+	if (strlen(text) < sizeof(entry->ref))
+		strcpy(entry->ref, text);
+	else
+		rc = complain(why, "the loop reference is too long");
+	free(text);
+	return rc;
+}
+
 /* One of them, "name" or "name=value". */
 static int parse_option(const char *s, size_t len, struct tab_entry *entry,
 			char *why)
@@ -96,7 +150,8 @@ static int parse_option(const char *s, size_t len, struct tab_entry *entry,
 	if (!equals)
 		return complain(why, "option '%s' needs a value", option->name);
 	arg = xasprintf("%.*s", (int)(len - name_len - 1), equals + 1);
-	rc = parse_number(option, arg, entry, why);
+	rc = option->member == TEXT ? parse_ref(arg, entry, why) :
+				      parse_number(option, arg, entry, why);
 	free(arg);
 	return rc;
 }
@@ -117,6 +172,11 @@ static int parse_options(const struct field *field, struct tab_entry *entry,
 	if (entry->sizelimit && entry->sizelimit < SECTOR_SIZE)
 		return complain(why,
 				"the size limit is smaller than 512 bytes");
+	if (entry->sector_size &&
+	    (entry->sector_size < SECTOR_SIZE || entry->sector_size > 4096 ||
+	     entry->sector_size & (entry->sector_size - 1)))
+		return complain(why,
+				"the sector size is not 512, 1024, 2048 or 4096");
 	return 0;
 }
 
@@ -135,40 +195,13 @@ static int parse_name(const struct field *field, struct tab_entry *entry,
 			(int)field->len, field->s);
 }
 
-static int octal_digit(char c)
-{
-	return c >= '0' && c <= '7' ? c - '0' : -1;
-}
-
-/* "\040" and its like, as in fstab. Returns the byte, or -1. */
-static int octal_code(const char *s, const char *end)
-{
-	int i, code = 0;
-
-	if (end - s < 4 || *s != '\\')
-		return -1;
-	for (i = 1; i <= 3; i++) {
-		if (octal_digit(s[i]) < 0)
-			return -1;
-		code = code * 8 + octal_digit(s[i]);
-	}
-	return code > 0 && code <= 0xff ? code : -1;
-}
-
 static int parse_file(const struct field *field, struct tab_entry *entry,
 		      char *why)
 {
-	const char *s = field->s, *end = s + field->len;
-	char *out = xrealloc(NULL, field->len + 1);
-	int code;
+	const char *s;
 
-	entry->file = out;
-	while (s < end) {
-		code = octal_code(s, end);
-		*out++ = code < 0 ? *s : code;
-		s += code < 0 ? 1 : 4;
-	}
-	*out = '\0';
+	entry->file = xrealloc(NULL, field->len + 1);
+	decode_octal(field->s, field->len, entry->file);
 	if (*entry->file != '/')
 		return complain(why, "'%s' is not an absolute path",
 				entry->file);

@@ -26,6 +26,8 @@ struct tab_entry {
 	char name[NAME_SIZE];
 	char *file;		/* to free */
 	uint64_t offset, sizelimit;	/* bytes */
+	uint64_t sector_size;	/* bytes; 0: as the disk has it */
+	char ref[REF_SIZE];	/* "": none */
 	unsigned int flags;
 	unsigned int line;	/* where it stands */
 };
