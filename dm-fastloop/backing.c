@@ -333,6 +333,7 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 	INIT_LIST_HEAD(&backing->queue);
 	INIT_LIST_HEAD(&backing->blocked);
 	INIT_LIST_HEAD(&backing->fills);
+	INIT_LIST_HEAD(&backing->fill_waiting);
 	mutex_init(&backing->watchers_lock);
 	INIT_LIST_HEAD(&backing->watchers);
 	kthread_init_work(&backing->work, floop_work);

@@ -88,6 +88,7 @@ struct floop_backing {
 	struct bio_vec *fill_vecs;	/* FLOOP_FILL_VECS; the worker's */
 	struct list_head fills;		/* under way; under fs_lock */
 	unsigned int nr_fills;		/* of these */
+	struct list_head fill_waiting;	/* for room among them; under fs_lock */
 	struct kthread_worker *worker;
 	struct kthread_work work;
 	struct kthread_delayed_work retry_work;

@@ -53,6 +53,7 @@ static bool floop_bio_advance(struct floop_bio *fb)
 	bio_advance_iter(fb->bio, &fb->rest, fb->part);
 	fb->part = 0;
 	fb->buffered = false;
+	fb->alone = false;
 
 	return fb->rest.bi_size;
 }
@@ -124,6 +125,7 @@ int floop_bio_end_io(struct dm_target *ti, struct bio *bio,
 	/* map() does not set these for a bio that it sends to the disk. */
 	fb->buffered = false;
 	fb->again = false;
+	fb->alone = false;
 	fb->target = target;
 	fb->bio = bio;
 	floop_bio_requeue(fb, FLOOP_BIO_CHECK);
@@ -149,6 +151,7 @@ static noinline int floop_bio_to_worker(struct floop_target *target,
 	fb->part = 0;
 	fb->buffered = false;
 	fb->again = false;
+	fb->alone = false;
 	fb->opf = bio->bi_opf;
 	fb->target = target;
 	fb->bio = bio;

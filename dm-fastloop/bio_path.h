@@ -58,6 +58,7 @@ struct floop_bio {
 	u32 epoch;			/* see fill.c */
 	bool buffered;			/* direct I/O has refused this part */
 	bool again;			/* endangered by a fill: see CHECK */
+	bool alone;			/* a fill of several has failed */
 	blk_status_t status;		/* of a fill that is being published */
 	blk_opf_t opf;			/* as it came; lower layers edit theirs */
 

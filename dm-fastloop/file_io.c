@@ -252,6 +252,9 @@ int floop_file_write(struct floop_backing *backing, struct floop_bio *fb,
 
 		if (floop_refused_direct(fb, ret)) {
 			fb->buffered = true;
+			/* As in floop_file_submit(): not over direct writes. */
+			if (backing->nr_fills)
+				floop_inflight_drain(&backing->inflight);
 			continue;
 		}
 		/* A position is in sectors: what is less was not written. */

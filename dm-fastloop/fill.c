@@ -13,7 +13,8 @@
  * number of them: floop_fill_begin() hands them to the file system, which may
  * end them in any context, and floop_fill_finish() does the rest in the worker.
  * What is written to a block that one of them is at waits until it is finished,
- * so fills never overlap. All others are written and finished at once.
+ * so fills never overlap. All others are written and finished at once, and so is
+ * what has failed, each bio alone.
  *
  * Dirty neighbours. A direct write may give up on a page that somebody is just
  * reading, and then the file system goes through the page cache. File systems
@@ -23,8 +24,8 @@
  * been written to directly since. The same goes for the sectors of a block, on
  * a disk that takes only whole blocks. So, where backing->dirty_neighbours:
  *
- *   - while a fill is under way (backing->filling), direct writes that end are
- *     not acknowledged but queued behind it;
+ *   - while the worker is inside the file system with a fill (backing->filling),
+ *     direct writes that end are not acknowledged but queued behind it;
  *   - a fill that did go through the page cache moves backing->epoch on, after
  *     the last dirty page has been written back;
  *   - a direct write that began in an earlier epoch is written again; so is a
@@ -47,8 +48,11 @@
 #include "source.h"
 #include "trace.h"
 
-/* So many of one file are under way together; then each is waited for. */
+/* So many of one file are under way together. */
 #define FLOOP_MAX_FILLS	32
+
+/* Of those that wait for room, so many try again when half of that has ended. */
+#define FLOOP_FILL_RETRY	64
 
 /* Neighbours that are written with one call and published together. */
 struct floop_fill_job {
@@ -60,7 +64,7 @@ struct floop_fill_job {
 	struct cgroup_subsys_state *css;	/* who is charged for all */
 	bool fell_back;			/* gone through the page cache */
 	bool stale;			/* a page shows what was there before */
-	bool may_begin;			/* and be finished later */
+	bool may_begin;			/* consists of whole blocks */
 
 	/* Only of those that are under way. */
 	struct list_head list;		/* in backing->fills */
@@ -107,17 +111,28 @@ bool floop_fill_waits(struct floop_backing *backing, struct floop_bio *fb)
 	return true;
 }
 
+/* Is it whole blocks inside the file, that can be written directly? */
+static bool floop_fill_is_whole(struct floop_backing *backing,
+				struct floop_bio *fb)
+{
+	u64 pos = floop_fill_pos(fb);
+
+	return !((pos | fb->part) & (backing->geo.align - 1)) &&
+	       pos + fb->part <= i_size_read(floop_backing_inode(backing)) &&
+	       floop_bio_op(fb) == FLOOP_WRITE && floop_file_direct(backing, fb);
+}
+
 /* Can it be under way while the worker goes on? */
 static bool floop_fill_may_begin(struct floop_backing *backing,
 				 struct floop_bio *fb)
 {
-	return backing->nr_fills < FLOOP_MAX_FILLS && !backing->pinned &&
-	       floop_bio_op(fb) == FLOOP_WRITE && floop_file_direct(backing, fb);
+	return !fb->alone && !backing->pinned &&
+	       floop_fill_is_whole(backing, fb);
 }
 
 /*
- * A job for this bio: one that can be under way, if there is memory and if it
- * may be, or else @now.
+ * A job for this bio: one that can be under way, if it may be and there is memory,
+ * or else @now.
  */
 static struct floop_fill_job *floop_fill_new(struct floop_backing *backing,
 					     struct floop_bio *fb,
@@ -158,7 +173,7 @@ static void floop_fill_add(struct floop_fill_job *job, struct floop_bio *fb)
 /* Is it a write that still has to find its way? */
 static bool floop_fill_may_join(struct floop_bio *fb)
 {
-	return fb->state == FLOOP_BIO_ROUTE &&
+	return fb->state == FLOOP_BIO_ROUTE && !fb->alone &&
 	       !(fb->opf & (REQ_PREFLUSH | REQ_FUA)) &&
 	       floop_bio_op(fb) == FLOOP_WRITE;
 }
@@ -181,7 +196,8 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 	fb->part = nr_sectors << SECTOR_SHIFT;
 
 	/* Not if it has to be drained first: see floop_step_look_up(). */
-	return !floop_fill_at(job->backing, floop_fill_pos(fb),
+	return (!job->may_begin || floop_fill_is_whole(job->backing, fb)) &&
+	       !floop_fill_at(job->backing, floop_fill_pos(fb),
 			      floop_fill_pos(fb) + fb->part) &&
 	       (answer.kind == FLOOP_HOLE ||
 		job->backing->drained_forgets == job->backing->map.forgets) &&
@@ -264,15 +280,6 @@ static void floop_fill_complete(struct kiocb *iocb, long ret)
 	floop_backing_queue(backing, fb);
 }
 
-/* Have the bios been written to whole blocks inside the file? */
-static bool floop_fill_is_whole(struct floop_fill_job *job)
-{
-	u64 size = i_size_read(floop_backing_inode(job->backing));
-
-	return !((job->pos | job->len) & (job->backing->geo.align - 1)) &&
-	       job->pos + job->len <= size;
-}
-
 /* Room for the bio_vecs of more than one bio. */
 static int floop_fill_alloc_vecs(struct floop_fill_job *job)
 {
@@ -287,8 +294,9 @@ static int floop_fill_alloc_vecs(struct floop_fill_job *job)
 
 /*
  * Returns -EIOCBQUEUED if the file system has taken the fill, and ends it later;
- * then the job may be gone. 0 if it has been written, another error if not. Our
- * write access to the super block goes with the fill.
+ * then the job is not ours any more. 0 if it has been written; -EAGAIN if nothing
+ * has been tried, or another error. Our write access to the super block goes with
+ * the fill.
  */
 static int floop_fill_begin(struct floop_fill_job *job)
 {
@@ -297,7 +305,7 @@ static int floop_fill_begin(struct floop_fill_job *job)
 		list_first_entry(&job->bios, struct floop_bio, list);
 	int error;
 
-	if (!floop_fill_is_whole(job) || floop_fill_alloc_vecs(job))
+	if (floop_fill_alloc_vecs(job))
 		return -EAGAIN;
 
 	fb->epoch = backing->epoch;
@@ -342,7 +350,7 @@ static int floop_fill_data(struct floop_fill_job *job)
 
 	if (job->may_begin)
 		error = floop_fill_begin(job);
-	else if (!list_is_singular(&job->bios))
+	if (error == -EAGAIN && !list_is_singular(&job->bios))
 		error = floop_file_write_all(job->backing, &job->bios,
 					     job->backing->fill_vecs,
 					     &job->iocb, NULL, &job->fell_back);
@@ -442,7 +450,7 @@ static void floop_fill_publish(struct floop_backing *backing, u64 pos, u64 len,
 		floop_lease_recall(backing, "reflink");
 }
 
-/* Dirty neighbours: see above. With -EIOCBQUEUED the job may be gone. */
+/* Dirty neighbours: see above. With -EIOCBQUEUED the job is not ours any more. */
 static int floop_fill_guarded(struct floop_fill_job *job)
 {
 	struct floop_backing *backing = job->backing;
@@ -489,65 +497,103 @@ static void floop_fill_route(struct floop_backing *backing,
 	}
 }
 
-/*
- * Written, or not. A page that shows what was there before cannot be dropped
- * now: then it is written again, in file mode.
- */
+/* What has been written, or not, can be in the file, or part of it. */
+static void floop_fill_dirty(struct floop_backing *backing)
+{
+	atomic64_inc(&backing->dirty_seq);
+	smp_mb__after_atomic();	/* pairs with the one in floop_bio_map() */
+}
+
+/* Without it nothing is published. A pinned map has everything already. */
+static bool floop_fill_has_lease(struct floop_backing *backing)
+{
+	return backing->mode == FLOOP_MODE_DIRECT ||
+	       backing->mode == FLOOP_MODE_RECALL;
+}
+
+/* A page that shows what was there before stays: to be written in file mode. */
+static void floop_fill_stale(struct floop_fill_job *job)
+{
+	floop_lease_recall(job->backing, "cached");
+	floop_fill_route(job->backing, &job->bios);
+}
+
 static void floop_fill_done(struct floop_fill_job *job, int error)
 {
 	struct floop_backing *backing = job->backing;
 
 	trace_fastloop_fill(backing, job->pos, job->len, error);
-	/* Also after an error: part of it may be in the file. */
-	atomic64_inc(&backing->dirty_seq);
-	smp_mb__after_atomic();	/* pairs with the one in floop_bio_map() */
+	floop_fill_dirty(backing);
 	if (job->stale) {
-		if (backing->mode != FLOOP_MODE_FILE)
-			floop_lease_recall(backing, "cached");
-		floop_fill_route(backing, &job->bios);
+		floop_fill_stale(job);
 		return;
 	}
-	/* Without a lease nothing is published. */
-	if (backing->mode != FLOOP_MODE_FILE)
+	if (floop_fill_has_lease(backing))
 		floop_fill_publish(backing, job->pos, job->len, error);
 	floop_fill_end(job);
+}
+
+/* True if there is no room for one more now: then the bio comes back. */
+static bool floop_fill_is_full(struct floop_backing *backing,
+			       struct floop_bio *fb)
+{
+	if (backing->nr_fills < FLOOP_MAX_FILLS ||
+	    !floop_fill_may_begin(backing, fb))
+		return false;
+
+	fb->state = FLOOP_BIO_ROUTE;
+	list_add_tail(&fb->list, &backing->fill_waiting);
+
+	return true;
+}
+
+/* Nobody waits for room if no fill is under way. */
+static void floop_fill_make_room(struct floop_backing *backing)
+{
+	unsigned int left = FLOOP_FILL_RETRY;
+	LIST_HEAD(some);
+
+	if (backing->nr_fills > FLOOP_MAX_FILLS / 2)
+		return;
+	while (!list_empty(&backing->fill_waiting) &&
+	       (!backing->nr_fills || left--))
+		list_move_tail(backing->fill_waiting.next, &some);
+	floop_fill_route(backing, &some);
+}
+
+/* Everything again, a bio at a time, for the right one to have the error. */
+static void floop_fill_again(struct floop_fill_job *job)
+{
+	struct floop_bio *fb;
+
+	list_for_each_entry(fb, &job->bios, list)
+		fb->alone = true;
+	floop_fill_dirty(job->backing);
+	floop_fill_route(job->backing, &job->bios);
 }
 
 void floop_fill_finish(struct floop_backing *backing, struct floop_bio *fb)
 {
 	struct floop_fill_job *job = fb->fill;
-	LIST_HEAD(waiting);
-	int error = 0;
-	bool again;
-
-	again = job->failed || floop_fill_endangers(backing, fb);
-	/* What goes through the file again finds its way again. */
-	if (again && backing->mode == FLOOP_MODE_FILE) {
-		job->stale = true;
-		again = false;
-	}
-	if (again && !sb_start_write_trylock(backing->sb)) {
-		floop_backing_block(backing, fb);
-		return;
-	}
 
 	list_add(&fb->list, &job->bios);
 	list_del(&job->list);
 	backing->nr_fills--;
-	list_splice_init(&job->waiting, &waiting);
-	if (again) {
-		job->may_begin = false;
-		error = floop_fill_guarded(job);
-		sb_end_write(backing->sb);
-	} else if (!job->stale) {
+
+	if (job->failed || floop_fill_endangers(backing, fb)) {
+		floop_fill_again(job);
+	} else {
 		floop_fill_all_done(job);
-		/* Clean ones: nobody dirties what the fill is at. */
-		job->stale = READ_ONCE(backing->mapping->nrpages) &&
+		/* Clean ones; recall has dropped them. */
+		job->stale = floop_fill_has_lease(backing) &&
+			     READ_ONCE(backing->mapping->nrpages) &&
 			     floop_fill_drop_pages(job);
+		floop_fill_done(job, 0);
 	}
-	floop_fill_done(job, error);
+
+	floop_fill_route(backing, &job->waiting);
+	floop_fill_make_room(backing);
 	floop_fill_free(job);
-	floop_fill_route(backing, &waiting);
 }
 
 void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
@@ -557,7 +603,7 @@ void floop_fill(struct floop_backing *backing, struct floop_bio *fb)
 	bool permanent;
 	int error;
 
-	if (floop_fill_waits(backing, fb))
+	if (floop_fill_waits(backing, fb) || floop_fill_is_full(backing, fb))
 		return;
 	/* Journalling data can be switched on without moving the lease. */
 	reason = floop_source_refuses(backing, &permanent);

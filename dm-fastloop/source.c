@@ -227,6 +227,15 @@ int floop_source_publish(struct floop_backing *backing,
 	if (range.kind != FLOOP_WRITTEN)
 		return floop_publish_around_written(backing, &range);
 
+	/*
+	 * A fill that has not been finished may have written it: whoever writes to
+	 * it now flushes what the file system has to know of it, too.
+	 */
+	if (unlikely(backing->nr_fills)) {
+		atomic64_inc(&backing->dirty_seq);
+		smp_mb__after_atomic();	/* as in floop_fill_dirty() */
+	}
+
 	return floop_map_set(&backing->map, range.sector, range.nr_sectors,
 			     range.kind, range.phys, GFP_NOIO);
 }
