@@ -72,36 +72,14 @@ static void decode_octal(const char *s, size_t len, char *out)
 
 /* ---- options ---- */
 
-#define TEXT	SIZE_MAX
-
-static const struct tab_option {
+struct tab_option {
 	const char *name;
 	unsigned int flag;	/* 0: it has a value behind it */
-	size_t member;		/* that, a size, goes here; TEXT: it is a reference */
-} options[] = {
-	{ "offset", 0, offsetof(struct tab_entry, offset) },
-	{ "sizelimit", 0, offsetof(struct tab_entry, sizelimit) },
-	{ "sector-size", 0, offsetof(struct tab_entry, sector_size) },
-	{ "loop-ref", 0, TEXT },
-	{ "ro", TAB_READ_ONLY, 0 },
-	{ "noauto", TAB_NOAUTO, 0 },
-	{ "nofail", TAB_NOFAIL, 0 },
-	{ "partscan", TAB_PARTSCAN, 0 },
-	{ "local-fs", TAB_LOCAL_FS, 0 },
-	{ "overlap", TAB_OVERLAP, 0 },
-	{ "defaults", TAB_DEFAULTS, 0 },
+	/* Which goes where and how: */
+	int (*parse)(const struct tab_option *option, const char *arg,
+		     struct tab_entry *entry, char *why);
+	size_t member;		/* of a number */
 };
-
-static const struct tab_option *find_option(const char *s, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(options); i++)
-		if (strlen(options[i].name) == len &&
-		    !strncmp(options[i].name, s, len))
-			return &options[i];
-	return NULL;
-}
 
 static int parse_number(const struct tab_option *option, const char *arg,
 			struct tab_entry *entry, char *why)
@@ -115,11 +93,13 @@ static int parse_number(const struct tab_option *option, const char *arg,
 	return 0;
 }
 
-static int parse_ref(const char *arg, struct tab_entry *entry, char *why)
+static int parse_ref(const struct tab_option *option, const char *arg,
+		     struct tab_entry *entry, char *why)
 {
 	char *text = xrealloc(NULL, strlen(arg) + 1);
 	int rc = 0;
 
+	(void)option;
 	decode_octal(arg, strlen(arg), text);
 	if (strlen(text) < sizeof(entry->ref))
 		strcpy(entry->ref, text);
@@ -127,6 +107,32 @@ static int parse_ref(const char *arg, struct tab_entry *entry, char *why)
 		rc = complain(why, "the loop reference is too long");
 	free(text);
 	return rc;
+}
+
+static const struct tab_option options[] = {
+	{ "offset", 0, parse_number, offsetof(struct tab_entry, offset) },
+	{ "sizelimit", 0, parse_number, offsetof(struct tab_entry, sizelimit) },
+	{ "sector-size", 0, parse_number,
+	  offsetof(struct tab_entry, sector_size) },
+	{ "loop-ref", 0, parse_ref, 0 },
+	{ "ro", TAB_READ_ONLY, NULL, 0 },
+	{ "noauto", TAB_NOAUTO, NULL, 0 },
+	{ "nofail", TAB_NOFAIL, NULL, 0 },
+	{ "partscan", TAB_PARTSCAN, NULL, 0 },
+	{ "local-fs", TAB_LOCAL_FS, NULL, 0 },
+	{ "overlap", TAB_OVERLAP, NULL, 0 },
+	{ "defaults", TAB_DEFAULTS, NULL, 0 },
+};
+
+static const struct tab_option *find_option(const char *s, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(options); i++)
+		if (strlen(options[i].name) == len &&
+		    !strncmp(options[i].name, s, len))
+			return &options[i];
+	return NULL;
 }
 
 /* One of them, "name" or "name=value". */
@@ -150,8 +156,7 @@ static int parse_option(const char *s, size_t len, struct tab_entry *entry,
 	if (!equals)
 		return complain(why, "option '%s' needs a value", option->name);
 	arg = xasprintf("%.*s", (int)(len - name_len - 1), equals + 1);
-	rc = option->member == TEXT ? parse_ref(arg, entry, why) :
-				      parse_number(option, arg, entry, why);
+	rc = option->parse(option, arg, entry, why);
 	free(arg);
 	return rc;
 }
