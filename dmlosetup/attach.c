@@ -239,7 +239,7 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 	struct loopdev old;
 	int lock, rc;
 
-	if (!req->nooverlap && (req->overlap || file->read_only))
+	if (req->locked)
 		return attach_new(req, file, made);
 	rc = filelock_take(file->st.st_dev, file->st.st_ino, &lock);
 	if (rc) {

@@ -7,10 +7,22 @@
 
 #include "devname.h"
 
-/* Is the device in use, and on this file? */
 static bool loopdev_is_on(const struct loopdev *dev, const struct stat *st)
 {
-	return dev->active && dev->has_ident && ident_is(&dev->ident, st);
+	return dev->has_ident && ident_is(&dev->ident, st);
+}
+
+/*
+ * It has no table yet, and whoever makes one holds the file's lock, as we do: that
+ * one was killed. (Without the lock, in a container, who still makes it does so
+ * again.)
+ */
+static bool drop_unfinished(const struct loopdev *dev)
+{
+	if (dev->active)
+		return false;
+	loopdm_remove(dev->name, dev->uuid);
+	return true;
 }
 
 int nooverlap_list(const struct stat *st, struct loopdev **devs, size_t *nr)
@@ -22,7 +34,8 @@ int nooverlap_list(const struct stat *st, struct loopdev **devs, size_t *nr)
 	ident_prefix(st, prefix);
 	rc = loopdm_list_some(prefix, devs, nr);
 	while (i < *nr) {
-		if (loopdev_is_on(&(*devs)[i], st)) {
+		if (loopdev_is_on(&(*devs)[i], st) &&
+		    !drop_unfinished(&(*devs)[i])) {
 			i++;
 			continue;
 		}
@@ -98,7 +111,9 @@ int nooverlap_find(const struct attach *req, const struct backfile *file,
 	if (rc)
 		rc = warn_list(rc);
 	for (i = 0; !rc && i < nr; i++) {
-		if (!loopdev_is_on(&devs[i], &file->st) || !overlaps(&devs[i].ident, req))
+		if (!loopdev_is_on(&devs[i], &file->st) ||
+		    drop_unfinished(&devs[i]) ||
+		    !overlaps(&devs[i].ident, req))
 			continue;
 		rc = reuse(req, &devs[i]);
 		if (rc > 0) {
@@ -120,7 +135,8 @@ int nooverlap_check_writers(const struct attach *req,
 	if (rc)
 		rc = warn_list(rc);
 	for (i = 0; i < nr && !rc; i++) {
-		if (devs[i].read_only || !overlaps(&devs[i].ident, req))
+		if (req->overlap || file->read_only || devs[i].read_only ||
+		    !overlaps(&devs[i].ident, req))
 			continue;
 		warnx("%s: failed to set up loop device: %s (" DEV_MAPPER
 		      "%s writes to it; --overlap to write with both)",

@@ -23,6 +23,7 @@ import argparse
 import collections
 import fcntl
 import fnmatch
+import getopt
 import os
 import re
 import shlex
@@ -449,14 +450,9 @@ def parse_arguments():
 
 def needs(options):
     """The disks among a guest's options, and what else they say."""
-    disks, others = [], []
-    words = iter(shlex.split(options))
-    for word in words:
-        if word == "-d":
-            disks.append(next(words))
-        else:
-            others.append(word if word == "-i" else f"{word} {next(words)}")
-    return disks, sorted(others)
+    found, _ = getopt.getopt(shlex.split(options), "a:c:d:m:q:inS")
+    return ([value for name, value in found if name == "-d"],
+            sorted(pair for pair in found if pair[0] != "-d"))
 
 
 def share_guests(tests):
