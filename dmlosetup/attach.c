@@ -75,6 +75,8 @@ static int create_named(const struct attached *dev, const struct mapping *map,
 
 	for (tries = 0; tries < NUMBERS_MAX_TRIES; tries++) {
 		rc = create_device(dev, map, claimed);
+		if (rc == -EEXIST && placeholder_drop_unfinished(dev->name))
+			rc = -ESTALE;
 		if (rc != -ESTALE)
 			break;
 	}
@@ -239,7 +241,7 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 	struct loopdev old;
 	int lock, rc;
 
-	if (req->locked)
+	if (!req->nooverlap && (req->overlap || file->read_only))
 		return attach_new(req, file, made);
 	rc = filelock_take(file->st.st_dev, file->st.st_ino, &lock);
 	if (rc) {

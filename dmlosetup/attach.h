@@ -27,7 +27,6 @@ struct attach {
 	bool partscan;
 	bool nooverlap;
 	bool overlap;		/* with another one that writes */
-	bool locked;		/* the caller has the file's lock, and has looked */
 	bool show;		/* print the name of the device */
 	struct attached *made;	/* which one it has become; may be NULL */
 };

@@ -31,16 +31,6 @@ static bool is_attached(const struct tab_entry *entry,
 		id->offset == entry->offset && id->sizelimit == entry->sizelimit;
 }
 
-/* Somebody was killed who was making it: we have the lock of the file. */
-static bool is_unfinished(const struct tab_entry *entry,
-			  const struct loopdev *dev)
-{
-	struct stat st;
-
-	return !dev->active && dev->has_ident && !stat(entry->file, &st) &&
-		ident_is(&dev->ident, &st);
-}
-
 enum found { NONE, OURS, FOREIGN };
 
 /*
@@ -121,8 +111,8 @@ static int find_and_keep(const struct tab_entry *entry)
 		signals_hold();
 		rc = keep_entry(entry, &dev);
 		signals_release();
-	} else if (found == OURS && is_unfinished(entry, &dev)) {
-		/* Who makes the device removes that. */
+	} else if (found == OURS && !dev.active) {
+		/* Not finished: who makes the device sees to that. */
 	} else if (found != NONE) {
 		warnx("%s: there is another device of this name", entry->name);
 		rc = -1;

@@ -365,7 +365,7 @@ static int make_device(const struct mounting *m, struct device *device)
 		.offset = m->range.offset,
 		.sizelimit = m->range.size,
 		.read_only = m->read_only,
-		.locked = true,		/* find_device() has looked */
+		.overlap = true,	/* find_device() has looked */
 		.made = &device->id,
 	};
 

@@ -6,23 +6,23 @@
 #include <string.h>
 
 #include "devname.h"
+#include "placeholder.h"
 
-static bool loopdev_is_on(const struct loopdev *dev, const struct stat *st)
+/* Is the device on this file, and in use? If need be that is waited for. */
+static bool loopdev_is_on(struct loopdev *dev, const struct stat *st)
 {
-	return dev->has_ident && ident_is(&dev->ident, st);
-}
+	char name[NAME_SIZE];
 
-/*
- * It has no table yet, and whoever makes one holds the file's lock, as we do: that
- * one was killed. (Without the lock, in a container, who still makes it does so
- * again.)
- */
-static bool drop_unfinished(const struct loopdev *dev)
-{
-	if (dev->active)
+	if (!dev->has_ident || !ident_is(&dev->ident, st))
 		return false;
-	loopdm_remove(dev->name, dev->uuid);
-	return true;
+	if (dev->active)
+		return true;
+	strcpy(name, dev->name);
+	if (placeholder_drop_unfinished(name))
+		return false;
+	loopdev_free(dev);
+	return !loopdm_get(name, dev) && dev->active && dev->has_ident &&
+		ident_is(&dev->ident, st);
 }
 
 int nooverlap_list(const struct stat *st, struct loopdev **devs, size_t *nr)
@@ -34,8 +34,7 @@ int nooverlap_list(const struct stat *st, struct loopdev **devs, size_t *nr)
 	ident_prefix(st, prefix);
 	rc = loopdm_list_some(prefix, devs, nr);
 	while (i < *nr) {
-		if (loopdev_is_on(&(*devs)[i], st) &&
-		    !drop_unfinished(&(*devs)[i])) {
+		if (loopdev_is_on(&(*devs)[i], st)) {
 			i++;
 			continue;
 		}
@@ -111,9 +110,7 @@ int nooverlap_find(const struct attach *req, const struct backfile *file,
 	if (rc)
 		rc = warn_list(rc);
 	for (i = 0; !rc && i < nr; i++) {
-		if (!loopdev_is_on(&devs[i], &file->st) ||
-		    drop_unfinished(&devs[i]) ||
-		    !overlaps(&devs[i].ident, req))
+		if (!loopdev_is_on(&devs[i], &file->st) || !overlaps(&devs[i].ident, req))
 			continue;
 		rc = reuse(req, &devs[i]);
 		if (rc > 0) {
@@ -135,8 +132,7 @@ int nooverlap_check_writers(const struct attach *req,
 	if (rc)
 		rc = warn_list(rc);
 	for (i = 0; i < nr && !rc; i++) {
-		if (req->overlap || file->read_only || devs[i].read_only ||
-		    !overlaps(&devs[i].ident, req))
+		if (devs[i].read_only || !overlaps(&devs[i].ident, req))
 			continue;
 		warnx("%s: failed to set up loop device: %s (" DEV_MAPPER
 		      "%s writes to it; --overlap to write with both)",

@@ -9,9 +9,9 @@
 #include "backfile.h"
 
 /*
- * The devices on this file that are in use; those that a killed program has not
- * finished are removed. The file's lock (filelock.h) is held. Who may not ask for
- * them gets none: why, those say who make devices. Returns 0 or -errno; to be freed with
+ * The devices on this file that are in use. What a killed program has not finished
+ * is removed. Who may not ask for them gets none: why,
+ * those say who make devices. Returns 0 or -errno; to be freed with
  * loopdm_list_free() in any case.
  */
 int nooverlap_list(const struct stat *st, struct loopdev **devs, size_t *nr);
@@ -20,6 +20,9 @@ int nooverlap_list(const struct stat *st, struct loopdev **devs, size_t *nr);
 bool ranges_overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size);
 
 /*
+ * From looking for others to having a device, those who do not want to overlap
+ * have the lock of the file (filelock.h).
+ *
  * This looks for devices in the way of @req. The same bytes of the file: if any
  * device will do, that one is taken, which is no longer to go away at its last
  * close.
@@ -32,7 +35,7 @@ int nooverlap_find(const struct attach *req, const struct backfile *file,
 
 /*
  * Of two devices that write to the same bytes neither sees what the other one does:
- * the second is refused, unless that is what was asked for. Returns 0, or -1 after a message.
+ * the second is refused. Returns 0, or -1 after a message.
  */
 int nooverlap_check_writers(const struct attach *req,
 			    const struct backfile *file);

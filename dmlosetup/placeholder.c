@@ -31,6 +31,38 @@ int placeholder_claim(const char *name, bool *was_there)
 	return rc == -ENXIO ? 0 : rc;
 }
 
+/* For how long a device may have no table before its maker counts as killed. */
+#define UNFINISHED_TRIES	60
+#define UNFINISHED_DELAY_MS	50
+
+static bool get_unfinished(const char *name, char uuid[static UUID_SIZE])
+{
+	struct loopdev dev;
+	int rc = loopdm_get(name, &dev);
+
+	loopdev_free(&dev);
+	strcpy(uuid, dev.uuid);
+	return !rc && !dev.active && !uuid_is_free(dev.uuid);
+}
+
+bool placeholder_drop_unfinished(const char *name)
+{
+	char uuid[UUID_SIZE], now[UUID_SIZE];
+	int tries = UNFINISHED_TRIES, rc;
+
+	if (!get_unfinished(name, uuid))
+		return false;
+	while (tries--) {
+		sleep_ms(UNFINISHED_DELAY_MS);
+		if (!get_unfinished(name, now))
+			return strcmp(now, uuid);
+		if (strcmp(now, uuid))
+			return true;
+	}
+	rc = loopdm_remove(name, uuid);
+	return !rc || rc == -ENXIO;
+}
+
 /* Returns 1 if the placeholder is new, 0 if there was one, or -errno. */
 static int take_free(char name[static NAME_SIZE])
 {

@@ -25,6 +25,14 @@ int placeholder_claim(const char *name, bool *was_there);
  */
 int placeholder_show(void);
 
+/*
+ * A device of ours that has no table is one that somebody is making, or was when he
+ * was killed. This waits for a few seconds for it to be finished or gone, and then
+ * removes it. Returns false if nothing has gone: another device has this name, or
+ * it is finished.
+ */
+bool placeholder_drop_unfinished(const char *name);
+
 /* Drops the placeholder @device. */
 int placeholder_drop(const char *device);
 

@@ -365,19 +365,20 @@ class Runner:
             self.report.add(test.name + suffix, Result(
                 "fail", 0, ["the guest was lost"], directory))
             return left[1:]
-        up = os.path.exists(os.path.join(share, ".mounts"))
-        if not up and test.name not in self.again:
-            # On a busy machine the emulator's processors now and then do not
-            # find each other at boot. Not twice.
-            self.again.add(test.name)
-            print(f"# the guest for {test.name} did not come up: another one", flush=True)
-            return left
-        if len(left) == 1 or not up:
+        if test.name in self.again:
             for t in left:
                 self.report.add(t.name + suffix, Result(
                     "fail", 0, ["the guest did not come up"] +
                     read(os.path.join(log, "run")).splitlines()[-20:]))
             return []
+        self.again.add(test.name)
+        if os.path.exists(os.path.join(share, ".up")):
+            self.report.add(f"guest-{self.number}/end{suffix}", Result(
+                "fail", 0, [f"the guest was lost before {test.name}"], log))
+        else:
+            # On a busy machine the emulator's processors now and then do not
+            # find each other at boot. Not twice.
+            print(f"# the guest for {test.name} did not come up: another one", flush=True)
         return left
 
     @staticmethod
