@@ -10,9 +10,8 @@
 
 /*
  * The devices on this file that are in use. What a killed program has not finished
- * is removed. Who may not ask for them gets none: why,
- * those say who make devices. Returns 0 or -errno; to be freed with
- * loopdm_list_free() in any case.
+ * is removed. Who may not ask for them gets none: why, those say who make devices.
+ * Returns 0 or -errno; to be freed with loopdm_list_free() in any case.
  */
 int nooverlap_list(const struct stat *st, struct loopdev **devs, size_t *nr);
 
