@@ -19,7 +19,14 @@ points() {
 	awk -F '(' '/^[a-z]/ { n[$1]++; if (/\/dev\/mapper\/control/) on = 1 }
 		on && /^(ioctl|sem[a-z]*|mknod|mknodat|unlink|symlink|write|mount|ftruncate|fallocate)\(/ {
 			print $1, n[$1] }' trace |
-		awk -v every="$every" -v first="$first" '(NR - 1) % every == first'
+		awk -v every="$every" -v first="$first" '
+			{ place[NR] = $0 }
+			END {
+				if (NR && NR < every)
+					first %= NR
+				for (i = first + 1; i <= NR; i += every)
+					print place[i]
+			}'
 }
 
 # killed_at NAME COUNT COMMAND…
