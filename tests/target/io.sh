@@ -112,6 +112,14 @@ flowing() {
 	wait_ios 20 "$1" remapped_reads remapped_writes
 }
 
+# settled: dev is direct, with I/O going to the disk, and the lease is older than the
+# second under which it would count as one that does not last, and come back later.
+settled() {
+	flowing dev
+	sleep 1.1
+	assert_eq direct "$(status_mode dev)"
+}
+
 # outsider_does ARGUMENT…: the outsider succeeds, and no call takes too long.
 # All times are kept for latencies.
 outsider_does() {

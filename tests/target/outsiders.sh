@@ -25,14 +25,6 @@ hammer_all() {
 	hammer_start io -f 64 "$@" rw:$dev cache:$img mmap:$img splice:$img
 }
 
-# settled: direct, with I/O going to the disk, and the lease is older than the
-# second under which it would count as one that does not last.
-settled() {
-	flowing dev
-	sleep 1.1
-	assert_eq direct "$(status_mode dev)"
-}
-
 # recalls ACTION…: the lease goes, and comes back.
 recalls() {
 	local before
