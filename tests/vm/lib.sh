@@ -27,23 +27,6 @@ as_root() {
 	fi
 }
 
-# need_packages PACKAGE…: install those that are missing, ask nobody.
-need_packages() {
-	local p missing=()
-
-	for p; do
-		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] ||
-			missing+=("$p")
-	done
-	[ "${#missing[@]}" -gt 0 ] || return 0
-	note "installing ${missing[*]}"
-	as_root apt-get -q update >&2 ||
-		note "apt-get update failed, going on with the lists that are there"
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-		install --no-install-recommends "${missing[@]}" >&2 ||
-		die "cannot install ${missing[*]}"
-}
-
 # locked NAME COMMAND…: run it while holding the cache's lock of that name, so
 # that two builders of one thing do not meet.
 locked() {
@@ -61,6 +44,38 @@ locked() {
 	rc=$?
 	exec {fd}>&-
 	return $rc
+}
+
+# missing_packages PACKAGE…: those that are not installed, a line each.
+missing_packages() {
+	local p
+
+	for p; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] ||
+			printf '%s\n' "$p"
+	done
+}
+
+# install_packages PACKAGE…: under the lock, behind which another guest that
+# was being started may have installed them already. Of anybody else's apt,
+# the machine's daily one say, apt itself waits for the end.
+install_packages() {
+	local missing=()
+
+	mapfile -t missing < <(missing_packages "$@")
+	[ "${#missing[@]}" -gt 0 ] || return 0
+	note "installing ${missing[*]}"
+	as_root apt-get -q update >&2 ||
+		note "apt-get update failed, going on with the lists that are there"
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+		-o DPkg::Lock::Timeout=600 \
+		install --no-install-recommends "${missing[@]}" >&2 ||
+		die "cannot install ${missing[*]}"
+}
+
+# need_packages PACKAGE…: install those that are missing, ask nobody.
+need_packages() {
+	[ -z "$(missing_packages "$@")" ] || locked packages install_packages "$@"
 }
 
 # complete DIR: an entry of the cache is valid once its stamp is there; an
