@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "backfile.h"
 #include "detach.h"
@@ -53,28 +54,28 @@ static int make_uuid(const struct attach *req, const struct backfile *file,
  * A device in the place of the placeholder of its name, if there is one, which
  * *@claimed says. After a failure that is back.
  */
-static int create_device(const struct attached *dev, const struct mapping *map,
-			 bool *claimed)
+static int create_device(const struct attach *req, const struct attached *dev,
+			 const struct mapping *map, bool *claimed)
 {
 	int rc = placeholder_claim(dev->name, claimed);
 
 	if (rc)
 		return rc;
-	rc = loopdm_create(dev->name, dev->uuid, map);
+	rc = loopdm_create(dev->name, dev->uuid, map, req->hold);
 	if (rc && *claimed)
 		loopdm_create_free(dev->name);
 	return rc;
 }
 
 /* Under the name that was asked for. */
-static int create_named(const struct attached *dev, const struct mapping *map,
-			bool *claimed)
+static int create_named(const struct attach *req, const struct attached *dev,
+			const struct mapping *map, bool *claimed)
 {
 	unsigned int tries;
 	int rc;
 
 	for (tries = 0; tries < NUMBERS_MAX_TRIES; tries++) {
-		rc = create_device(dev, map, claimed);
+		rc = create_device(req, dev, map, claimed);
 		if (rc == -EEXIST && placeholder_drop_unfinished(dev->name))
 			rc = -ESTALE;
 		if (rc != -ESTALE)
@@ -84,8 +85,8 @@ static int create_named(const struct attached *dev, const struct mapping *map,
 }
 
 /* Under the first free number. With others about, some near that one will do. */
-static int create_numbered(struct attached *dev, const struct mapping *map,
-			   bool *claimed)
+static int create_numbered(const struct attach *req, struct attached *dev,
+			   const struct mapping *map, bool *claimed)
 {
 	unsigned int tries;
 	int rc, n;
@@ -95,7 +96,7 @@ static int create_numbered(struct attached *dev, const struct mapping *map,
 		if (n < 0)
 			return n;
 		snprintf(dev->name, sizeof(dev->name), NAME_PREFIX "%d", n);
-		rc = create_device(dev, map, claimed);
+		rc = create_device(req, dev, map, claimed);
 		if (rc != -EEXIST && rc != -ESTALE)
 			break;
 	}
@@ -108,8 +109,8 @@ static int create(const struct attach *req, struct attached *dev,
 	int rc;
 
 	for (;;) {
-		rc = req->device ? create_named(dev, map, claimed) :
-				   create_numbered(dev, map, claimed);
+		rc = req->device ? create_named(req, dev, map, claimed) :
+				   create_numbered(req, dev, map, claimed);
 		/* What access() cannot know: a server, or a security module. */
 		if (map->read_only || (rc != -EROFS && rc != -EACCES))
 			return rc;
@@ -118,10 +119,15 @@ static int create(const struct attach *req, struct attached *dev,
 }
 
 /* Takes back a device that was complete, and its partitions. */
-static void undo(const struct attached *made, bool claimed)
+static void undo(const struct attach *req, const struct attached *made,
+		 bool claimed)
 {
 	struct loopdev dev;
 
+	if (req->hold && *req->hold >= 0) {
+		close(*req->hold);
+		*req->hold = -1;
+	}
 	if (!loopdm_get(made->name, &dev) && !strcmp(dev.uuid, made->uuid))
 		detach_loopdev(&dev);
 	loopdev_free(&dev);
@@ -160,7 +166,7 @@ static int create_and_show(const struct attach *req, struct attached *dev,
 	if (!rc && req->show)
 		rc = devname_print(dev->name);
 	if (rc)
-		undo(dev, claimed);
+		undo(req, dev, claimed);
 	return rc;
 }
 

@@ -490,24 +490,53 @@ static int resume(const char *uuid)
 	return rc;
 }
 
-int loopdm_create(const char *name, const char *uuid, const struct mapping *map)
+/* By the kernel's own node: udev makes the others, and does so after resume(). */
+static int open_until_close(const char *uuid, dev_t devno)
 {
+	struct stat st;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/dm-%u", minor(devno));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) || !S_ISBLK(st.st_mode) || st.st_rdev != devno ||
+	    loopdm_remove_at_close(uuid)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int loopdm_create(const char *name, const char *uuid, const struct mapping *map,
+		  int *hold)
+{
+	int rc, fd = -1;
 	dev_t devno;
-	int rc;
 
 	*reason = '\0';
+	if (hold)
+		*hold = -1;
 	rc = create_empty(name, uuid, &devno);
 	if (rc)
 		return rc;
 	rc = load(uuid, devno, map);
+	/* The kernel has made the node by now, but there is nothing to use yet. */
+	if (!rc && hold)
+		fd = open_until_close(uuid, devno);
 	if (!rc)
 		rc = resume(uuid);
 	if (rc) {
+		if (fd >= 0)
+			close(fd);
 		/* Gone already: a --detach-all came in between. */
-		if (loopdm_remove(name, uuid) == -ENXIO)
+		if (loopdm_remove(name, uuid) == -ENXIO && fd < 0)
 			rc = -ESTALE;
 		return rc;
 	}
+	if (hold)
+		*hold = fd;
 	sync_node(name, devno);
 	return 0;
 }

@@ -82,9 +82,14 @@ int loopdm_each_name(const char *name_prefix, const char *uuid_prefix,
 /*
  * Makes a device, complete and with its node, or nothing at all. -EEXIST: the
  * name is taken. -ESTALE: somebody else removed the device meanwhile.
+ *
+ * With @hold it goes at its last close, which is told the kernel before there is
+ * anything to use: *@hold is open on it, for the caller to close, or -1 after a
+ * failure. It is -1, too, if there is no node to be opened in time; then the device
+ * stays.
  */
 int loopdm_create(const char *name, const char *uuid,
-		  const struct mapping *map);
+		  const struct mapping *map, int *hold);
 
 /*
  * The same for a placeholder: a node of size 0, to be claimed later. The reason of

@@ -358,6 +358,7 @@ static int find_device(const struct mounting *m, struct device *device)
 	return rc;
 }
 
+/* It is open from the start: killed at whatever place, we leave none. */
 static int make_device(const struct mounting *m, struct device *device)
 {
 	const struct attach setup = {
@@ -367,6 +368,7 @@ static int make_device(const struct mounting *m, struct device *device)
 		.read_only = m->read_only,
 		.overlap = true,	/* find_device() has looked */
 		.made = &device->id,
+		.hold = &device->fd,
 	};
 
 	if (attach_file(&setup))
@@ -397,6 +399,8 @@ static int keep_open(struct device *device, bool again)
 	char path[DEVNAME_SIZE];
 	int rc;
 
+	if (device->fd >= 0)
+		return 0;
 	devname_path(device->id.name, path);
 	rc = open_device(device, path);
 	if (!rc && device->is_new)

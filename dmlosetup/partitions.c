@@ -210,7 +210,7 @@ static void make_missing(struct parts *parts)
 			continue;
 		/* The kernel takes neither its name nor its UUID twice. */
 		loopdm_remove(part->name, part->uuid);
-		rc = loopdm_create(part->name, part->uuid, &part->map);
+		rc = loopdm_create(part->name, part->uuid, &part->map, NULL);
 		if (rc) {
 			devname_path(part->name, node);
 			warn_scan(node, rc);
