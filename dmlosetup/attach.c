@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "backfile.h"
 #include "detach.h"
@@ -124,8 +123,8 @@ static void undo(const struct attach *req, const struct attached *made,
 {
 	struct loopdev dev;
 
-	if (req->hold && *req->hold >= 0) {
-		close(*req->hold);
+	if (req->hold) {
+		loopdm_release(made->uuid, *req->hold);
 		*req->hold = -1;
 	}
 	if (!loopdm_get(made->name, &dev) && !strcmp(dev.uuid, made->uuid))

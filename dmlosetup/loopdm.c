@@ -509,6 +509,14 @@ static int open_until_close(const char *uuid, dev_t devno)
 	return fd;
 }
 
+void loopdm_release(const char *uuid, int fd)
+{
+	if (fd < 0)
+		return;
+	loopdm_keep_at_close(uuid);
+	close(fd);
+}
+
 int loopdm_create(const char *name, const char *uuid, const struct mapping *map,
 		  int *hold)
 {
@@ -528,10 +536,9 @@ int loopdm_create(const char *name, const char *uuid, const struct mapping *map,
 	if (!rc)
 		rc = resume(uuid);
 	if (rc) {
-		if (fd >= 0)
-			close(fd);
+		loopdm_release(uuid, fd);
 		/* Gone already: a --detach-all came in between. */
-		if (loopdm_remove(name, uuid) == -ENXIO && fd < 0)
+		if (loopdm_remove(name, uuid) == -ENXIO)
 			rc = -ESTALE;
 		return rc;
 	}

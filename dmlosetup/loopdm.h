@@ -91,6 +91,9 @@ int loopdm_each_name(const char *name_prefix, const char *uuid_prefix,
 int loopdm_create(const char *name, const char *uuid,
 		  const struct mapping *map, int *hold);
 
+/* Ends that, if @fd is one: who closed it last would not know when it is gone. */
+void loopdm_release(const char *uuid, int fd);
+
 /*
  * The same for a placeholder: a node of size 0, to be claimed later. The reason of
  * an earlier failure is kept: it may have made this necessary.

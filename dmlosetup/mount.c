@@ -358,7 +358,7 @@ static int find_device(const struct mounting *m, struct device *device)
 	return rc;
 }
 
-/* It is open from the start: killed at whatever place, we leave none. */
+/* It is open before it is live: killed at whatever place, we leave none that is. */
 static int make_device(const struct mounting *m, struct device *device)
 {
 	const struct attach setup = {
@@ -390,21 +390,31 @@ static int open_device(struct device *device, const char *path)
 	return sysfs_is_dm(st.st_rdev, device->id.uuid) ? 0 : -ENXIO;
 }
 
+static bool is_node_of(const char *path, int fd)
+{
+	struct stat node, device;
+
+	return !stat(path, &node) && !fstat(fd, &device) &&
+		node.st_rdev == device.st_rdev;
+}
+
 /*
- * From now on it goes when the last one closes it: at best, umount(8). If not
- * even this can be told it, it is removed here.
+ * From now on, if not before, it goes when the last one closes it: at best,
+ * umount(8). If not even this can be told it, it is removed here.
  */
 static int keep_open(struct device *device, bool again)
 {
 	char path[DEVNAME_SIZE];
 	int rc;
 
-	if (device->fd >= 0)
-		return 0;
 	devname_path(device->id.name, path);
-	rc = open_device(device, path);
-	if (!rc && device->is_new)
-		rc = loopdm_remove_at_close(device->id.uuid);
+	if (device->fd >= 0) {
+		rc = is_node_of(path, device->fd) ? 0 : -ENXIO;
+	} else {
+		rc = open_device(device, path);
+		if (!rc && device->is_new)
+			rc = loopdm_remove_at_close(device->id.uuid);
+	}
 	if (rc && (rc != -ENXIO || !again))
 		warnx("%s: %s", path, strerror(-rc));
 	return rc;
@@ -413,16 +423,20 @@ static int keep_open(struct device *device, bool again)
 /* After a failure it is gone when we are, and not a little later. */
 static void put_device(const struct device *device, bool failed)
 {
+	struct stat st = { 0 };
 	int tries = 20;
 
-	if (device->fd >= 0)
+	if (device->fd >= 0) {
+		fstat(device->fd, &st);
 		close(device->fd);
+	}
 	if (!failed || !device->is_new)
 		return;
-	/* udev may be looking at it. */
-	while (loopdm_remove(device->id.name, device->id.uuid) == -EBUSY &&
-	       tries--)
+	/* udev may be looking at it, or the kernel be about to remove it. */
+	while ((loopdm_remove(device->id.name, device->id.uuid) == -EBUSY ||
+		sysfs_is_dm(st.st_rdev, device->id.uuid)) && tries--)
 		sleep_ms(50);
+	loopdm_wait_for_node(device->id.name, 0);
 }
 
 static int get_device(const struct mounting *m, struct device *device)

@@ -57,8 +57,8 @@ missing_packages() {
 }
 
 # install_packages PACKAGE…: under the lock, behind which another guest that
-# was being started may have installed them already. Of anybody else's apt,
-# the machine's daily one say, apt itself waits for the end.
+# was being started may have installed them already. Anybody else's apt, the
+# machine's daily one say, is waited for: by apt itself, but for the lists.
 install_packages() {
 	local missing=()
 
@@ -66,6 +66,7 @@ install_packages() {
 	[ "${#missing[@]}" -gt 0 ] || return 0
 	note "installing ${missing[*]}"
 	as_root apt-get -q update >&2 ||
+		{ sleep 30 && as_root apt-get -q update >&2; } ||
 		note "apt-get update failed, going on with the lists that are there"
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
 		-o DPkg::Lock::Timeout=600 \
