@@ -12,6 +12,9 @@ V ?= 0
 # Not include/config/kernel.release: Debian's headers have another string there.
 release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 	$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+no_kernel = $(if $(filter-out file undefined,$(origin KDIR)),KDIR=$(KDIR) is not \
+	the build directory of a kernel: no include/generated/utsrelease.h,/lib/modules: \
+	no kernel headers: apt-get install linux-headers-amd64 or give KDIR=)
 # Where the module goes. It is not /lib, which is a link in what DESTDIR will be.
 MODDIR = $(if $(DESTDIR),/usr)/lib/modules/$(release)/updates
 dest = $(if $(DESTDIR),$(if $(filter /%,$(DESTDIR)),,$(CURDIR)/)$(DESTDIR))
@@ -34,7 +37,7 @@ help:
 	@echo 'clean     all that was built here (the kernel cache stays)'
 
 module:
-	@test -n "$(release)" || { echo '$(or $(KDIR),/lib/modules): no kernel headers: apt-get install linux-headers-amd64, or give KDIR=' >&2; exit 1; }
+	@test -n "$(release)" || { echo '$(no_kernel)' >&2; exit 1; }
 	@test "$(release)" = "$$(uname -r)" || echo 'for kernel $(release); this machine runs '"$$(uname -r)" >&2
 	$(kbuild) KCFLAGS=-Werror modules
 
@@ -60,6 +63,7 @@ install: all
 	install -D -m 644 dm-fastloop/dm-fastloop.ko $(dest)$(MODDIR)/dm-fastloop.ko
 	$(if $(DESTDIR),,depmod $(release))
 	$(MAKE) -C dmlosetup install PREFIX=$(PREFIX) DESTDIR=$(dest)
+	@test "$(release)" = "$$(uname -r)" || echo 'the module is for kernel $(release); this machine runs '"$$(uname -r)" >&2
 
 clean:
 	$(if $(KDIR),$(kbuild) clean)

@@ -18,7 +18,7 @@ int boot_attach(const char *const *names, int nr_names);
 
 /*
  * Detaches the devices of these names, or of all entries, the last one first.
- * One that is not there is no error. With @wait each is gone before the next.
+ * One that is not there is no error. With @wait all are gone then.
  */
 int boot_detach(const char *const *names, int nr_names, bool wait);
 
