@@ -566,6 +566,8 @@ def main():
     share_guests([t for t in tests if not t.off])
     jobs = list(jobs_for([t for t in tests if not t.off], kernels))
     if args.list:
+        # Whoever reads it may stop.
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         for kernel, suffix, hosts, guests in jobs:
             for t in hosts + [t for group in guests.values() for t in group]:
                 print(f"{t.name}{suffix}\t{t.where} {t.options}".rstrip())
