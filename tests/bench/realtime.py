@@ -434,4 +434,5 @@ def main():
         figures.write()
 
 
-main()
+if __name__ == "__main__":
+    main()
