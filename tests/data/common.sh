@@ -100,7 +100,6 @@ same_in_loop() {
 }
 
 # poison_disk DEV: all of it 0xa5, which no test writes where it uses this.
-POISON='\245'
 poison_disk() {
 	xfs_io -d -c "pwrite -q -S 0xa5 -b 4m 0 $(blockdev --getsize64 "$1")" "$1"
 }
@@ -108,7 +107,7 @@ poison_disk() {
 # poison_free_blocks DIR: what the file system gives out next held 0xa5 in a
 # file that is deleted by now.
 poison_free_blocks() {
-	head -c "${2:-48M}" /dev/zero | tr '\0' "$POISON" >"$1/poison"
+	xfs_io -f -c "pwrite -q -S 0xa5 -b 1m 0 ${2:-48M}" "$1/poison"
 	sync -f "$1/poison"
 	rm "$1/poison"
 	sync -f "$1"

@@ -21,11 +21,12 @@ poison() {
 }
 
 # hammer_start NAME ARGUMENT…: in the background, with a shadow kept in
-# NAME.shadow, until hammer_stop. It takes the time that the test itself leaves it.
+# NAME.shadow, until hammer_stop. It rests now and then: in an emulated guest it would
+# take all the time that there is, while the test waits for a lease, and from other guests.
 hammer_start() {
 	local name=$1
 	shift
-	nice -n 19 hammer -s "$PWD/$name.shadow" "$@" >"$name.log" 2>&1 &
+	nice -n 19 hammer -p 40 -s "$PWD/$name.shadow" "$@" >"$name.log" 2>&1 &
 	HAMMERS[$name]=$!
 	cleanup hammer_kill "$name"
 }
@@ -77,8 +78,13 @@ hammer_check_part() {
 	hammer -c -s "$PWD/$1.shadow" -r "$2:$3" "cache+$(($5 - $2)):$4"
 }
 
-# ios NAME [KEY…]: how many I/Os the device has done in these ways.
+# ios NAME [KEY…]: how many I/Os the device has done in these ways; _ios: in _IOS.
 ios() {
+	_ios "$@"
+	echo "$_IOS"
+}
+
+_ios() {
 	local name=$1 sum=0 found=0 word
 	shift
 	[ $# -gt 0 ] || set -- remapped_reads remapped_writes zero_reads fills \
@@ -90,20 +96,22 @@ ios() {
 		esac
 	done
 	[ $found -eq $# ] || fail "the status of $name has not all of: $*"
-	echo $sum
+	_IOS=$sum
 }
 
 _ios_reach() {
 	local count=$1
 	shift
-	[ "$(ios "$@")" -ge "$count" ]
+	_ios "$@"
+	[ "$_IOS" -ge "$count" ]
 }
 
 # wait_ios COUNT NAME [KEY…]: so many more.
 wait_ios() {
 	local count=$1
 	shift
-	wait_until 60 _ios_reach $(($(ios "$@") + count)) "$@"
+	_ios "$@"
+	wait_until 60 _ios_reach $((_IOS + count)) "$@"
 }
 
 # flowing NAME: I/O is going straight to the disk.
