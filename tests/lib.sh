@@ -80,6 +80,15 @@ need_module() {
 	modprobe -q "$1" || skip "this kernel has no $1"
 }
 
+# few_or_many FEW MANY: how often something is tried: MANY times with tests/run -a.
+few_or_many() {
+	if [ -n "${THOROUGH-}" ]; then
+		echo "$2"
+	else
+		echo "$1"
+	fi
+}
+
 # ---- assertions -------------------------------------------------------------
 
 # assert COMMAND…: it succeeds. refute COMMAND…: it fails (with a status, not
@@ -169,15 +178,11 @@ scratch_disk() {
 	echo "$dev"
 }
 
-# pattern_fill DEV [BYTE]: every byte 0xa5, or BYTE in octal, to find out who
-# shows stale contents. File systems made after it must not discard (mkfs_mount
-# does not).
-pattern_fill() {
-	local size
-	size=$(blockdev --getsize64 "$1")
-	head -c "$size" /dev/zero | tr '\0' "\\${2:-245}" |
-		dd of="$1" bs=1M iflag=fullblock oflag=direct status=none ||
-		fail "cannot fill $1"
+# poison_disk DEV: every byte 0xa5, which no test writes where it uses this, to find out
+# who shows stale contents. File systems made after it must not discard (mkfs_mount does
+# not).
+poison_disk() {
+	xfs_io -d -c "pwrite -q -S 0xa5 -b 4m 0 $(blockdev --getsize64 "$1")" "$1"
 }
 
 # make_fs TYPE DEV [OPTION]…: without discard, quietly, over whatever is there.

@@ -148,7 +148,7 @@ check_points() {
 power_cut() {
 	local count=$1 promises=$2
 	shift 2
-	xfs_io -d -c "pwrite -q -S 0xa5 -b 4m 0 $((sectors * 512))" "$disk"
+	poison_disk "$disk"
 	make_host_fs
 	set_up_log
 	write_image "$promises" "$@"

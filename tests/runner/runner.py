@@ -440,7 +440,7 @@ def parse_arguments():
     parser.add_argument("-o", "--results", metavar="DIR",
                         help="where output is kept (build/test-results)")
     parser.add_argument("-a", "--all", action="store_true",
-                        help="those that take long, too")
+                        help="those that take long, too, and each as thorough as it can be")
     parser.add_argument("-j", "--jobs", type=int, default=JOBS, metavar="N",
                         help="guests at a time (one more than processors)")
     parser.add_argument("-c", "--cpus", type=int, metavar="N",
@@ -558,6 +558,7 @@ def main():
     """Do what the command line says."""
     args = parse_arguments()
     kernels = args.kernel or ["debian"]
+    os.environ["THOROUGH"] = "y" if args.all else ""
     tests = [t for t in find_tests(os.path.realpath(args.tests))
              if selected(t, args.pattern)]
     for t in tests:

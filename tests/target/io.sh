@@ -15,11 +15,6 @@ OUTSIDER_LIMIT_MS=1000
 # No I/O may hang; anything under this is the machine's business.
 declare -A HAMMERS=()
 
-# poison DEV: every byte 0xa5, quickly.
-poison() {
-	xfs_io -d -c "pwrite -q -S 0xa5 -b 4m 0 $(blockdev --getsize64 "$1")" "$1"
-}
-
 # hammer_start NAME ARGUMENT…: in the background, with a shadow kept in
 # NAME.shadow, until hammer_stop. It rests now and then: in an emulated guest it would
 # take all the time that there is, while the test waits for a lease, and from other guests.

@@ -10,7 +10,7 @@ size=$((64 << 20))
 
 begin() {
 	disk=$(scratch_disk 1)
-	poison "$disk"
+	poison_disk "$disk"
 	mkfs_mount "$FS" "$disk" $fs "$@"
 	truncate -s $size $img
 	fallocate -o $((16 << 20)) -l $((16 << 20)) $img

@@ -9,7 +9,7 @@ keep=$((32 << 20))
 actions=${TORTURE_ACTIONS:-200}
 
 disk=$(scratch_disk 1)
-poison "$disk"
+poison_disk "$disk"
 make_fs "$FS" "$disk"
 # The limits of an owner other than root; ext4 does not hold fastloop to them.
 options=()
