@@ -80,7 +80,7 @@ need_module() {
 	modprobe -q "$1" || skip "this kernel has no $1"
 }
 
-# few_or_many FEW MANY: how often something is tried: MANY times with tests/run -a.
+# few_or_many FEW MANY: prints MANY with tests/run -a, otherwise FEW.
 few_or_many() {
 	if [ -n "${THOROUGH-}" ]; then
 		echo "$2"
@@ -141,8 +141,16 @@ assert_zero() {
 # nap SECONDS: as sleep does, but without a process, which takes longer in a guest than
 # most naps.
 exec {_NAP}<> <(:)
+# LVM would speak of it.
+export LVM_SUPPRESS_FD_WARNINGS=1
 nap() {
 	read -rt "$1" -u "$_NAP" || :
+}
+
+# set_size FILE BYTES: as truncate does; but it waits for a lease on the file, where
+# truncate would give up.
+set_size() {
+	xfs_io -c "truncate $2" "$1"
 }
 
 # wait_until SECONDS COMMAND…: until it succeeds.

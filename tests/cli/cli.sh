@@ -77,7 +77,9 @@ silent() {
 # column DEV NAME: one value of the list.
 column() {
 	local value
-	value=$(dmlosetup -nl -O "$2" "$1") && read -r value <<<"$value" && echo "$value"
+	value=$(dmlosetup -nl -O "$2" "$1") || return
+	value=${value#"${value%%[! ]*}"}
+	echo "${value%"${value##*[! ]}"}"
 }
 
 # hold DEV: keeps it open; release lets it go.

@@ -37,7 +37,6 @@ static const char usage[] =
 "  -r START:LENGTH  only this part, in bytes (default: all of the first view)\n"
 "  -s FILE    the shadow: used if it is there, kept for later runs\n"
 "  -n COUNT   stop after so many I/Os; -t SECONDS, or SIGTERM\n"
-"  -p MS      pause so long, with all I/Os under way, after each 32\n"
 "  -q DEPTH   queue depth (16)           -w PERCENT  writes (50)\n"
 "  -l BYTES   largest I/O (32768)        -a BYTES    alignment (the device's)\n"
 "  -f COUNT   flush every so many writes, and FUA as often\n"
@@ -82,7 +81,7 @@ static uint32_t seq;
 static aio_context_t aio;
 static struct slot slots[MAX_DEPTH];
 static unsigned int depth = 16, align = SECTOR, largest = 32768;
-static unsigned int write_percent = 50, flush_every, pause_ms;
+static unsigned int write_percent = 50, flush_every;
 static bool errors_allowed, zeroes_allowed;
 static volatile sig_atomic_t stop;
 static int pipe_fd[2];
@@ -403,16 +402,12 @@ static void run(unsigned long count, unsigned int seconds)
 {
 	uint64_t until = seconds ? now() + seconds * 1000000000ull : UINT64_MAX;
 	unsigned int i, busy = 0;
-	unsigned long done = 0, rested = 0;
+	unsigned long done = 0;
 
 	while (!mismatches && !stop && done < count && now() < until) {
 		for (i = 0; i < depth; i++)
 			if (!slots[i].busy && begin(&slots[i]))
 				busy++;
-		if (pause_ms && done >= rested + 32) {
-			usleep(pause_ms * 1000);
-			rested = done;
-		}
 		if (!rnd(4))
 			look_somewhere();
 		if (busy) {
@@ -544,7 +539,7 @@ int main(int argc, char **argv)
 
 	setlinebuf(stdout);
 	rnd_state = now() ^ getpid();
-	while ((opt = getopt(argc, argv, "r:s:n:t:p:q:w:l:a:f:EzcCS:")) != -1) {
+	while ((opt = getopt(argc, argv, "r:s:n:t:q:w:l:a:f:EzcCS:")) != -1) {
 		switch (opt) {
 		case 'r':
 			if (sscanf(optarg, "%llu:%llu", &first, &length) != 2)
@@ -553,7 +548,6 @@ int main(int argc, char **argv)
 		case 's': shadow_file = optarg; break;
 		case 'n': count = strtoul(optarg, NULL, 0); break;
 		case 't': seconds = atoi(optarg); break;
-		case 'p': pause_ms = atoi(optarg); break;
 		case 'q': depth = atoi(optarg); break;
 		case 'w': write_percent = atoi(optarg); break;
 		case 'l': largest = atoi(optarg); break;

@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # What tests of I/O share: the hammer, which checks every sector; outsiders and
-# how long they wait; disks whose old contents would be recognised. Sourced
-# after tests/lib.sh.
+# how long they wait. Sourced after tests/lib.sh.
 
 PATH=$TOP/build/tests:$PATH
 for _program in hammer outsider; do
@@ -16,12 +15,11 @@ OUTSIDER_LIMIT_MS=1000
 declare -A HAMMERS=()
 
 # hammer_start NAME ARGUMENT…: in the background, with a shadow kept in
-# NAME.shadow, until hammer_stop. It rests now and then: in an emulated guest it would
-# take all the time that there is, while the test waits for a lease, and from other guests.
+# NAME.shadow, until hammer_stop. It takes the time that the test itself leaves it.
 hammer_start() {
 	local name=$1
 	shift
-	nice -n 19 hammer -p 40 -s "$PWD/$name.shadow" "$@" >"$name.log" 2>&1 &
+	nice -n 19 hammer -s "$PWD/$name.shadow" "$@" >"$name.log" 2>&1 &
 	HAMMERS[$name]=$!
 	cleanup hammer_kill "$name"
 }

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static unsigned char buf[1 << 20];
@@ -19,7 +20,8 @@ static void allow(const char *bytes)
 	while (*bytes) {
 		c = (unsigned char)*bytes++;
 		if (c == '\\') {
-			if (sscanf(bytes, "%3o", &c) != 1 || c > 255)
+			if (strspn(bytes, "01234567") < 3 ||
+			    sscanf(bytes, "%3o", &c) != 1 || c > 255)
 				errx(2, "a backslash before %s", bytes);
 			bytes += 3;
 		}

@@ -19,16 +19,16 @@ truncate -s $keep $img
 chown 1000 $img
 fl_create dev $img
 assert_eq direct "$(status_mode dev)"
-hammer_start io -p 0 -f 64 rw:$dev cache:$img
+hammer_start io -f 64 rw:$dev cache:$img
 torture -n "$actions" -S 7 -d dev $img $keep
 hammer_stop io
 # A fifth of that again, some of which makes writes fail.
-hammer_start io -p 0 -E -f 64 rw:$dev cache:$img
+hammer_start io -E -f 64 rw:$dev cache:$img
 torture -n $((actions / 5)) -S 8 -d dev -e "$disk" $img $keep >errors.log
 cat errors.log
 assert_match 'immutable [1-9]' "$(cat errors.log)"
 hammer_stop io
-hammer_start io -p 0 -f 64 rw:$dev cache:$img
+hammer_start io -f 64 rw:$dev cache:$img
 # XFS calls a file shared until its last owner has said that it is not.
 [ "$FS" != xfs ] || xfs_io -c "funshare 0 $keep" $img
 wait_mode dev direct 60
