@@ -191,6 +191,11 @@ static int check(const struct attach *req, const struct backfile *file,
 		warn_setup(req->file, rc, loopdm_reason());
 		return -1;
 	}
+	rc = backfile_sync(file);
+	if (rc) {
+		warn_setup(req->file, rc, NULL);
+		return -1;
+	}
 	return 0;
 }
 

@@ -12,6 +12,14 @@
 
 #include "sysfs.h"
 
+#define SELF_SIZE 32
+
+/* The file that an O_PATH descriptor holds, for calls that want a path. */
+static void self_path(const struct backfile *file, char self[static SELF_SIZE])
+{
+	snprintf(self, SELF_SIZE, "/proc/self/fd/%d", file->fd);
+}
+
 static int read_blockdev(struct backfile *file, const char *self)
 {
 	int ro = 0, rc = 0;
@@ -36,7 +44,7 @@ static int check_type(const struct stat *st)
 
 static int look_at(struct backfile *file)
 {
-	char self[32];
+	char self[SELF_SIZE];
 	int rc;
 
 	if (fstat(file->fd, &file->st))
@@ -45,7 +53,7 @@ static int look_at(struct backfile *file)
 	if (rc)
 		return rc;
 
-	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	self_path(file, self);
 	if (!file->read_only && faccessat(AT_FDCWD, self, W_OK, AT_EACCESS)) {
 		if (errno != EROFS && errno != EACCES)
 			return -errno;
@@ -96,6 +104,23 @@ int backfile_reopen(struct backfile *file, const struct loopdev *dev,
 	backfile_close(file);
 	*why = "its path leads to another file now";
 	return -ESTALE;
+}
+
+int backfile_sync(const struct backfile *file)
+{
+	char self[SELF_SIZE];
+	int fd, rc = 0;
+
+	if (!S_ISBLK(file->st.st_mode))
+		return 0;
+	self_path(file, self);
+	fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		rc = -errno;
+	close(fd);
+	return rc;
 }
 
 /* What of the file can be seen, in bytes. */

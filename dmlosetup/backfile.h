@@ -38,6 +38,14 @@ int backfile_reopen(struct backfile *file, const struct loopdev *dev,
 		    const char **why);
 
 /*
+ * Writes to a block device what was written to its page cache, where a device on
+ * it does not look: it would read what was there before, and what it writes could
+ * be overwritten by what is older. For a regular file the kernel does that. Takes
+ * as long as the disk does. Returns 0 or -errno.
+ */
+int backfile_sync(const struct backfile *file);
+
+/*
  * Fills @map with the table of @file from @offset on, @sizelimit bytes at most
  * (0: to the end), with these features (NULL: none). A device has whole sectors
  * only, of the size that its disk or the features say. Returns NULL, or the

@@ -123,6 +123,12 @@ static int read_table(struct parts *parts)
 
 	if (fd < 0)
 		return -errno;
+	/* Partitions do not see what is in the page cache of the device only. */
+	if (fsync(fd)) {
+		rc = -errno;
+		close(fd);
+		return rc;
+	}
 	probe = blkid_new_probe();
 	if (probe && !blkid_probe_set_device(probe, fd, 0, 0))
 		rc = read_parts(parts, probe);

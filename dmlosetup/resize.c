@@ -32,11 +32,13 @@ static bool same_features(const char *a, const char *b)
 	return !strcmp(a ? a : "", b ? b : "");
 }
 
-static int reload(const struct loopdev *dev, const struct mapping *map,
-		  const char **why)
+static int reload(const struct loopdev *dev, const struct backfile *file,
+		  const struct mapping *map, const char **why)
 {
-	int rc;
+	int rc = backfile_sync(file);
 
+	if (rc)
+		return rc;
 	signals_hold();
 	rc = loopdm_reload(dev, map);
 	signals_release();
@@ -65,7 +67,7 @@ static int remap(const struct loopdev *dev, const char *features, bool warn,
 		rc = -EINVAL;
 	else if (map.sectors != dev->sectors ||
 		 !same_features(features, dev->features))
-		rc = reload(dev, &map, why);
+		rc = reload(dev, &file, &map, why);
 	if (!rc && warn)
 		backfile_warn_rest(&file, dev->offset, limit, &map);
 	backfile_close(&file);
