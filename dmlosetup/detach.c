@@ -56,6 +56,12 @@ int detach_loopdev(const struct loopdev *dev)
 	sysfs_each_holder(dev->devno, remove_partition, (void *)dev);
 	partitions_remove_unfinished(dev);
 	rc = remove_lazily(dev->name, dev->uuid, dev->devno);
+	/*
+	 * Those that udev had made meanwhile. It does not make any once it sees that
+	 * the device is detached.
+	 */
+	if (!rc)
+		sysfs_each_holder(dev->devno, remove_partition, (void *)dev);
 	signals_release();
 	return rc;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fastloop_id: names for udev's links, from the name and UUID of a device.
+ * fastloop_id: names for udev's links, from the name and UUID of a device, and
+ * whether it was set up with --partscan.
  *
  *	fastloop_id fastloop0 FASTLOOP-fe:0-c-0-0-0-a10a7097fbb43995-root
  *
@@ -58,6 +59,8 @@ int main(int argc, char **argv)
 	if (ident_parse(uuid, &id))
 		return EXIT_FAILURE;
 
+	if (!part && id.flags & IDENT_PARTSCAN)
+		printf("FASTLOOP_PARTSCAN=1\n");
 	printf("FASTLOOP_BY_NAME=%s\n", name);
 	print_number(name, part);
 	printf("FASTLOOP_BY_INODE=%u:%u-%llu", id.major, id.minor,

@@ -25,7 +25,8 @@ static off_t position(dev_t dev, ino_t ino)
 	return ((uint64_t)ino * 0x9e3779b97f4a7c15 ^ dev) >> 2;
 }
 
-static int wait_for(int fd, dev_t dev, ino_t ino)
+/* F_OFD_SETLK, or F_OFD_SETLKW to wait for it. */
+static int lock_byte(int fd, int cmd, dev_t dev, ino_t ino)
 {
 	struct flock byte = {
 		.l_type = F_WRLCK,
@@ -34,13 +35,13 @@ static int wait_for(int fd, dev_t dev, ino_t ino)
 		.l_len = 1,
 	};
 
-	while (fcntl(fd, F_OFD_SETLKW, &byte))
+	while (fcntl(fd, cmd, &byte))
 		if (errno != EINTR)
-			return -errno;
+			return errno == EACCES ? -EAGAIN : -errno;
 	return 0;
 }
 
-int filelock_take(dev_t dev, ino_t ino, int *lock)
+static int take(int cmd, dev_t dev, ino_t ino, int *lock)
 {
 	int rc;
 
@@ -49,12 +50,22 @@ int filelock_take(dev_t dev, ino_t ino, int *lock)
 	*lock = open(DEV_MAPPER "control", O_RDWR | O_CLOEXEC);
 	if (*lock < 0)
 		return is_not_for_us(errno) ? 0 : -errno;
-	rc = wait_for(*lock, dev, ino);
+	rc = lock_byte(*lock, cmd, dev, ino);
 	if (rc) {
 		filelock_release(*lock);
 		*lock = -1;
 	}
 	return rc;
+}
+
+int filelock_take(dev_t dev, ino_t ino, int *lock)
+{
+	return take(F_OFD_SETLKW, dev, ino, lock);
+}
+
+int filelock_try(dev_t dev, ino_t ino, int *lock)
+{
+	return take(F_OFD_SETLK, dev, ino, lock);
 }
 
 int filelock_take_path(const char *path, int *lock)

@@ -18,6 +18,10 @@
  * could do with it. Returns 0 or -errno.
  */
 int filelock_take(dev_t dev, ino_t ino, int *lock);
+
+/* The same without waiting: -EAGAIN if somebody else has it. */
+int filelock_try(dev_t dev, ino_t ino, int *lock);
+
 void filelock_release(int lock);
 
 /*
