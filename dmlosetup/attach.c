@@ -191,11 +191,6 @@ static int check(const struct attach *req, const struct backfile *file,
 		warn_setup(req->file, rc, loopdm_reason());
 		return -1;
 	}
-	rc = backfile_sync(file);
-	if (rc) {
-		warn_setup(req->file, rc, NULL);
-		return -1;
-	}
 	return 0;
 }
 
@@ -301,9 +296,14 @@ int attach_file(const struct attach *req)
 			   "neither a regular file nor a block device" : NULL);
 		return -1;
 	}
-	rc = attach_opened(req, &file, &made);
+	/* Before others have to wait for the file. */
+	rc = backfile_sync(&file);
+	if (rc)
+		warn_setup(req->file, rc, NULL);
+	else
+		rc = attach_opened(req, &file, &made);
 	backfile_close(&file);
 	if (!rc && req->made)
 		*req->made = made;
-	return rc;
+	return rc ? -1 : 0;
 }

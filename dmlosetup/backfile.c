@@ -117,7 +117,7 @@ int backfile_sync(const struct backfile *file)
 	fd = open(self, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	if (fsync(fd))
+	if (ioctl(fd, BLKFLSBUF))
 		rc = -errno;
 	close(fd);
 	return rc;

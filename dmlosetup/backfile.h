@@ -38,10 +38,10 @@ int backfile_reopen(struct backfile *file, const struct loopdev *dev,
 		    const char **why);
 
 /*
- * Writes to a block device what was written to its page cache, where a device on
- * it does not look: it would read what was there before, and what it writes could
- * be overwritten by what is older. For a regular file the kernel does that. Takes
- * as long as the disk does. Returns 0 or -errno.
+ * Empties the page cache of a block device, where a device on it does not look: it
+ * would read what was there before, and what it writes could be overwritten by what
+ * is older. For a regular file the kernel does that. Takes as long as the disk does.
+ * Returns 0 or -errno; errors of the disk are not seen.
  */
 int backfile_sync(const struct backfile *file);
 

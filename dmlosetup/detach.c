@@ -48,6 +48,21 @@ static int remove_partition(const struct sysfs_dm *holder, void *data)
 	return 0;
 }
 
+static int remove_partition_at_close(const struct sysfs_dm *holder, void *data)
+{
+	const struct loopdev *parent = data;
+
+	if (uuid_is_part_of(holder->uuid, parent->uuid))
+		loopdm_remove_at_close(holder->uuid);
+	return 0;
+}
+
+void detach_partitions(const struct loopdev *dev)
+{
+	sysfs_each_holder(dev->devno, remove_partition_at_close, (void *)dev);
+	partitions_remove_unfinished(dev);
+}
+
 int detach_loopdev(const struct loopdev *dev)
 {
 	int rc;
@@ -56,12 +71,9 @@ int detach_loopdev(const struct loopdev *dev)
 	sysfs_each_holder(dev->devno, remove_partition, (void *)dev);
 	partitions_remove_unfinished(dev);
 	rc = remove_lazily(dev->name, dev->uuid, dev->devno);
-	/*
-	 * Those that udev had made meanwhile. It does not make any once it sees that
-	 * the device is detached.
-	 */
+	/* Those that were made meanwhile, see fastloop_partscan.c. */
 	if (!rc)
-		sysfs_each_holder(dev->devno, remove_partition, (void *)dev);
+		detach_partitions(dev);
 	signals_release();
 	return rc;
 }

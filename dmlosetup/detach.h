@@ -29,4 +29,7 @@ int detach_all(bool wait);
 /* Returns 0 or -errno. */
 int detach_loopdev(const struct loopdev *dev);
 
+/* Has the partitions of a detached device go when nobody uses them any more. */
+void detach_partitions(const struct loopdev *dev);
+
 #endif

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fastloop_partscan: what udev runs after a device that was set up with --partscan
- * was closed by somebody who may have written to it. The kernel has a loop device
- * read its partition table again then.
+ * was closed by somebody who may have written to it. For a loop device udev has the
+ * kernel read the partition table again then.
  *
  *	fastloop_partscan /dev/dm-0
  *
  * One of udev's workers waits for this, and no other event of the device is worked
  * on meanwhile. Who has a lock that we need may be waiting for just that, and
- * partitions that are made need a worker of their own. So nothing is waited for:
+ * partitions that are made need a worker of their own. So no lock is waited for:
  * in a moment there is another event, after those that are due.
  */
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -27,77 +30,118 @@
 #include "partitions.h"
 #include "util.h"
 
-#define AGAIN_DELAY_MS	100
+/* Ten seconds in all, for who has a lock and for partitions that somebody uses. */
+#define MAX_TRIES	20
+#define DELAY_STEP_MS	50
+
+/* If udev has no worker left for the partitions, we are not to be what it waits for. */
+#define LIMIT_S		60
+
+/* What an event is given along with it comes back as a property of it. */
+#define TRY_UUID	"8a3f3b6e-5d0c-4c57-9d0e-6f2b1c7f8d21"
+#define TRY_PROPERTY	"SYNTH_ARG_TRY"
 
 static bool is_to_be_scanned(const char *node, struct loopdev *dev)
 {
 	char name[NAME_SIZE];
 
 	return !devname_get(node, name, dev) && dev->active && dev->has_ident &&
-		!dev->deferred && dev->ident.flags & IDENT_PARTSCAN;
+		!dev->deferred && !dev->suspended &&
+		dev->ident.flags & IDENT_PARTSCAN;
 }
 
-static int scan(const struct loopdev *dev)
+/* With all locks. Returns 0, or -1 after a message. */
+static int rescan(const char *node, const struct loopdev *dev)
 {
 	struct loopdev now;
-	int rc;
+	int rc = partitions_rescan(dev, node);
 
-	signals_hold();
-	rc = partitions_scan(dev);
-
-	/* Who detaches it removes the partitions that he sees: see detach.c. */
+	/* Who detached it meanwhile may have looked for partitions too early. */
 	if (!loopdm_get(dev->name, &now) && !strcmp(now.uuid, dev->uuid) &&
 	    now.deferred)
-		detach_loopdev(&now);
+		detach_partitions(&now);
 	loopdev_free(&now);
-	signals_release();
 	return rc;
 }
 
-/* Returns 0, -1 after a message, or -EAGAIN. */
-static int scan_locked(const char *node, const struct ident *id)
+static int rescan_locked(const char *node, const struct loopdev *dev)
 {
-	struct loopdev dev;
+	const struct ident *id = &dev->ident;
+	struct loopdev now;
 	int lock, rc;
 
 	rc = filelock_try(makedev(id->major, id->minor), id->inode, &lock);
 	if (rc)
 		return rc;
 	/* It may have changed as long as we had no lock. */
-	if (is_to_be_scanned(node, &dev))
-		rc = scan(&dev);
-	loopdev_free(&dev);
+	if (is_to_be_scanned(node, &now) && !strcmp(now.uuid, dev->uuid))
+		rc = rescan(node, &now);
+	loopdev_free(&now);
 	filelock_release(lock);
 	return rc;
 }
 
-static int scan_in_turn(const char *node)
+static int rescan_in_turn(const char *node)
 {
 	struct loopdev dev;
-	int turn, rc;
+	int turn, rc = 0;
 
-	/* No file has this number: it is for us, one at a time. */
-	rc = filelock_try(0, 0, &turn);
-	if (rc)
-		return rc;
-	if (is_to_be_scanned(node, &dev))
-		rc = scan_locked(node, &dev.ident);
+	if (is_to_be_scanned(node, &dev)) {
+		/* No file has this number: it is for us, one at a time. */
+		rc = filelock_try(0, 0, &turn);
+		if (!rc)
+			rc = rescan_locked(node, &dev);
+		filelock_release(turn);
+	}
 	loopdev_free(&dev);
-	filelock_release(turn);
 	return rc;
 }
 
-static int ask_for_event(const char *node)
+/*
+ * udev does not watch the device until we are done. Returns 0, or a negative value
+ * if it is to be tried again.
+ */
+static int rescan_watching(const char *node, int watch)
 {
-	static const char change[] = "change";
-	char path[64];
+	struct inotify_event event;
+	int rc;
+
+	if (inotify_add_watch(watch, node, IN_CLOSE_WRITE) < 0)
+		return -errno;
+	rc = rescan_in_turn(node);
+	if (!rc && read(watch, &event, sizeof(event)) > 0)
+		rc = -EAGAIN;
+	return rc;
+}
+
+static int rescan_unless_locked(const char *node)
+{
+	int fd = open(node, O_RDONLY | O_CLOEXEC);
+	int watch, rc = 0;
+
+	if (fd < 0)
+		return 0;
+	/* Who locks it as udev(7) says is not disturbed: his close is an event. */
+	if (!flock(fd, LOCK_SH | LOCK_NB)) {
+		watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+		rc = watch < 0 ? -errno : rescan_watching(node, watch);
+		close(watch);
+	}
+	close(fd);
+	return rc;
+}
+
+static int ask_for_event(const char *node, int try)
+{
+	char path[64], change[80];
 	struct stat st;
 	int fd, rc = 0;
 
 	if (stat(node, &st))
-		return -errno;
+		return 0;
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/uevent",
 		 major(st.st_rdev), minor(st.st_rdev));
+	snprintf(change, sizeof(change), "change " TRY_UUID " TRY=%d", try);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -109,16 +153,21 @@ static int ask_for_event(const char *node)
 
 int main(int argc, char **argv)
 {
+	const char *tries = getenv(TRY_PROPERTY);
+	int try = tries ? atoi(tries) + 1 : 1;
 	int rc;
 
 	if (argc != 2)
 		return EXIT_FAILURE;
+	alarm(LIMIT_S);
 	loopdm_init();
-	rc = scan_in_turn(argv[1]);
-	if (rc == -EAGAIN) {
-		sleep_ms(AGAIN_DELAY_MS);
-		rc = ask_for_event(argv[1]);
+	rc = rescan_unless_locked(argv[1]);
+	if (rc && try <= MAX_TRIES) {
+		sleep_ms(try * DELAY_STEP_MS);
+		rc = ask_for_event(argv[1], try);
 	}
+	if (rc)
+		warnx("%s: partitions may not be what the table says", argv[1]);
 	loopdm_exit();
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }

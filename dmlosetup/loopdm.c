@@ -190,6 +190,7 @@ static int fill(struct loopdev *dev, struct dm_task *dmt)
 	dev->active = info.live_table;
 	dev->read_only = info.read_only;
 	dev->deferred = info.deferred_remove;
+	dev->suspended = info.suspended;
 	dev->has_info = true;
 	fill_from_uuid(dev);
 	fill_from_table(dev, dmt);

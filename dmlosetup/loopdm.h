@@ -28,8 +28,9 @@ struct loopdev {
 	struct ident ident;
 	bool active;		/* has a table: "used", in losetup's words */
 	bool read_only;
-	bool has_info;		/* what only root may ask is known: deferred */
+	bool has_info;		/* what only root may ask is known: */
 	bool deferred;		/* will be removed at its last close */
+	bool suspended;
 	uint64_t offset;	/* bytes in the backing file */
 	uint64_t sectors;	/* size of the device; 0: unknown */
 	char *path;		/* of the backing file; NULL: not ours to know */

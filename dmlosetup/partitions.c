@@ -6,8 +6,11 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -33,6 +36,7 @@ struct parts {
 	size_t nr;
 	char node[DEVNAME_SIZE];	/* of dev */
 	bool failed;		/* after a message */
+	bool rescan;		/* see partitions_rescan() */
 };
 
 static int warn_scan(const char *object, int rc)
@@ -123,8 +127,11 @@ static int read_table(struct parts *parts)
 
 	if (fd < 0)
 		return -errno;
-	/* Partitions do not see what is in the page cache of the device only. */
-	if (fsync(fd)) {
+	/*
+	 * Partitions do not see what is in the page cache of the device only, nor
+	 * this what others have written past it.
+	 */
+	if (ioctl(fd, BLKFLSBUF)) {
 		rc = -errno;
 		close(fd);
 		return rc;
@@ -163,7 +170,7 @@ static int keep_or_remove(const struct sysfs_dm *holder, void *data)
 		return 0;
 	part = find_part(parts, holder->uuid);
 	if (part && loopdm_maps(part->uuid, &part->map) &&
-	    !loopdm_keep_at_close(part->uuid)) {
+	    (parts->rescan || !loopdm_keep_at_close(part->uuid))) {
 		part->exists = true;
 		/* Who made it may not have lived to see it. */
 		loopdm_wait_for_node(part->name, holder->devno);
@@ -215,7 +222,8 @@ static void make_missing(struct parts *parts)
 		if (part->exists)
 			continue;
 		/* The kernel takes neither its name nor its UUID twice. */
-		loopdm_remove(part->name, part->uuid);
+		if (!parts->rescan)
+			loopdm_remove(part->name, part->uuid);
 		rc = loopdm_create(part->name, part->uuid, &part->map, NULL);
 		if (rc) {
 			devname_path(part->name, node);
@@ -225,22 +233,37 @@ static void make_missing(struct parts *parts)
 	}
 }
 
+static int scan(struct parts *parts)
+{
+	int rc;
+
+	rc = read_table(parts);
+	if (!rc)
+		rc = sysfs_each_holder(parts->dev->devno, keep_or_remove,
+				       parts);
+	if (rc)
+		warn_scan(parts->node, rc);
+	else
+		make_missing(parts);
+	free(parts->part);
+	return rc || parts->failed ? -1 : 0;
+}
+
 int partitions_scan(const struct loopdev *dev)
 {
 	struct parts parts = { .dev = dev };
-	int rc;
 
 	devname_path(dev->name, parts.node);
 	loopdm_wait_for_node(dev->name, dev->devno);
-	rc = read_table(&parts);
-	if (!rc)
-		rc = sysfs_each_holder(dev->devno, keep_or_remove, &parts);
-	if (rc)
-		warn_scan(parts.node, rc);
-	else
-		make_missing(&parts);
-	free(parts.part);
-	return rc || parts.failed ? -1 : 0;
+	return scan(&parts);
+}
+
+int partitions_rescan(const struct loopdev *dev, const char *node)
+{
+	struct parts parts = { .dev = dev, .rescan = true };
+
+	snprintf(parts.node, sizeof(parts.node), "%s", node);
+	return scan(&parts);
 }
 
 int partitions_scan_device(const char *device)

@@ -18,7 +18,13 @@
  */
 int partitions_scan(const struct loopdev *dev);
 
-/* The same for the device of this name. */
+/*
+ * The same for who was not asked by the user, with a node of the device: leaves
+ * alone what somebody may be making or removing just now. That is a failure, too.
+ */
+int partitions_rescan(const struct loopdev *dev, const char *node);
+
+/* partitions_scan() for the device of this name. */
 int partitions_scan_device(const char *device);
 
 bool partitions_exist(const struct loopdev *dev);
