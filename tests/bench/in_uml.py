@@ -7,10 +7,11 @@ import sys
 import tempfile
 
 
-def main(guest, default, *options):
+def main(guest, default, *options, check=None):
     """Outside: runs this program again inside, where it calls guest() with the count of
     the command line, or the default one, and leaves its figures to be printed. The
-    options are those of tests/bench/uml."""
+    options are those of tests/bench/uml. check() is called outside with the directory
+    that was /run/results."""
     if sys.argv[1:2] == ["--guest"]:
         guest(int(sys.argv[2]))
         return
@@ -21,5 +22,7 @@ def main(guest, default, *options):
         subprocess.run([uml, *options, results, program, "--guest", count], check=True)
         with open(results + "/dmesg", encoding="utf-8") as dmesg:
             assert "WARNING" not in dmesg.read(), "the kernel has warned"
+        if check:
+            check(results)
         with open(results + "/figures", encoding="utf-8") as figures:
             sys.stdout.write(figures.read())
