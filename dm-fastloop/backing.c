@@ -17,6 +17,9 @@
 
 #define FLOOP_FREEZE_RETRY	(HZ / 20)
 
+/* A file system that is full fails many I/Os a second. */
+#define FLOOP_ERROR_INTERVAL	HZ
+
 /* A table load holds locks of device-mapper: bound what it may take. */
 #define FLOOP_PRELOAD_AT_START	(HZ / 10)
 
@@ -234,7 +237,7 @@ void floop_backing_unwatch(struct floop_backing *backing,
 	mutex_unlock(&backing->watchers_lock);
 }
 
-void floop_backing_changed(struct floop_backing *backing)
+void floop_backing_changed(struct floop_backing *backing, int error)
 {
 	struct floop_watcher *watcher;
 	unsigned int noio;
@@ -243,9 +246,28 @@ void floop_backing_changed(struct floop_backing *backing)
 	noio = memalloc_noio_save();
 	mutex_lock(&backing->watchers_lock);
 	list_for_each_entry(watcher, &backing->watchers, list)
-		watcher->changed(watcher);
+		watcher->changed(watcher, error);
 	mutex_unlock(&backing->watchers_lock);
 	memalloc_noio_restore(noio);
+}
+
+static void floop_error_work(struct work_struct *work)
+{
+	struct floop_backing *backing =
+		container_of(work, struct floop_backing, error_work);
+
+	floop_backing_changed(backing, READ_ONCE(backing->error_seen));
+}
+
+void floop_backing_failed(struct floop_backing *backing, int error)
+{
+	if (jiffies - READ_ONCE(backing->error_told) < FLOOP_ERROR_INTERVAL)
+		return;
+
+	WRITE_ONCE(backing->error_told, jiffies);
+	WRITE_ONCE(backing->error_seen, error);
+	/* Not in the worker: who sends uevents may wait for memory. */
+	queue_work(system_unbound_wq, &backing->error_work);
 }
 
 /* ---- opening ---- */
@@ -336,6 +358,8 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 	INIT_LIST_HEAD(&backing->fill_waiting);
 	mutex_init(&backing->watchers_lock);
 	INIT_LIST_HEAD(&backing->watchers);
+	INIT_WORK(&backing->error_work, floop_error_work);
+	backing->error_told = jiffies - FLOOP_ERROR_INTERVAL;
 	kthread_init_work(&backing->work, floop_work);
 	kthread_init_delayed_work(&backing->retry_work, floop_retry_work);
 	kthread_init_delayed_work(&backing->mtime_work, floop_mtime_work);
@@ -407,6 +431,7 @@ static void floop_backing_close(struct floop_backing *backing)
 	kthread_cancel_delayed_work_sync(&backing->retry_work);
 	kthread_cancel_delayed_work_sync(&backing->mtime_work);
 	kthread_destroy_worker(backing->worker);
+	cancel_work_sync(&backing->error_work);
 	/* Whoever queued the last bio may still be inside the lock. */
 	spin_lock_irq(&backing->lock);
 	spin_unlock_irq(&backing->lock);

@@ -111,15 +111,19 @@ struct floop_backing {
 
 	struct mutex watchers_lock;	/* for watchers */
 	struct list_head watchers;	/* struct floop_watcher */
+	struct work_struct error_work;	/* tells them */
+	unsigned long error_told;	/* jiffies */
+	int error_seen;			/* the last; negative */
 
 	struct list_head list;		/* of all backings */
 	unsigned int users;		/* under the lock of that list */
 };
 
-/* Who wants to know when the mode has changed. */
+/* Who wants to know when the mode has changed, or I/O has failed. */
 struct floop_watcher {
 	struct list_head list;
-	void (*changed)(struct floop_watcher *watcher);	/* may sleep */
+	/* @error is negative; 0: the mode has changed. May sleep. */
+	void (*changed)(struct floop_watcher *watcher, int error);
 };
 
 void floop_backing_watch(struct floop_backing *backing,
@@ -128,7 +132,10 @@ void floop_backing_unwatch(struct floop_backing *backing,
 			   struct floop_watcher *watcher);
 
 /* Tells them. May sleep; not under fs_lock. */
-void floop_backing_changed(struct floop_backing *backing);
+void floop_backing_changed(struct floop_backing *backing, int error);
+
+/* Has them told of a bio that fails, at most once a second. Any context. */
+void floop_backing_failed(struct floop_backing *backing, int error);
 
 /* Once for the module; returns 0 or an error. */
 int floop_backing_module_init(void);

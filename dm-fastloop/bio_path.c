@@ -28,6 +28,9 @@ void floop_bio_end(struct floop_bio *fb, blk_status_t status)
 {
 	struct bio *bio = fb->bio;
 
+	if (unlikely(status))
+		floop_backing_failed(fb->target->backing,
+				     blk_status_to_errno(status));
 	fb->state = FLOOP_BIO_DONE;
 	bio->bi_status = status;
 	bio_endio(bio);
@@ -207,11 +210,14 @@ static noinline int floop_bio_map_flush(struct floop_target *target,
 					struct floop_bio *fb, struct bio *bio)
 {
 	struct floop_backing *backing = target->backing;
+	bool disk;
 
 	floop_stat_inc(target->stats, FLOOP_FLUSHES);
 	floop_bio_enter(backing, fb);
-	if (floop_backing_is_mapped(backing) &&
-	    floop_backing_synced(backing, READ_ONCE(target->error_seen))) {
+	disk = floop_backing_is_mapped(backing) &&
+	       floop_backing_synced(backing, READ_ONCE(target->error_seen));
+	trace_fastloop_flush(backing, disk);
+	if (disk) {
 		floop_backing_mtime_now(backing);
 		fb->state = FLOOP_BIO_DISK;
 		return floop_bio_to_disk(backing, bio, 0);

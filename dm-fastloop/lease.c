@@ -293,7 +293,7 @@ static const char *floop_go_direct(struct floop_backing *backing)
 	floop_fs_unlock(backing, noio);
 	floop_backing_kick(backing);
 	if (!reason)
-		floop_backing_changed(backing);
+		floop_backing_changed(backing, 0);
 
 	return reason;
 }
@@ -313,7 +313,7 @@ static void floop_go_file(struct floop_backing *backing, const char *reason)
 	floop_set_mode(backing, FLOOP_MODE_FILE, reason);
 	floop_fs_unlock(backing, noio);
 	floop_backing_kick(backing);
-	floop_backing_changed(backing);
+	floop_backing_changed(backing, 0);
 }
 
 static void floop_schedule_return(struct floop_backing *backing,

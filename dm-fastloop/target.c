@@ -47,17 +47,18 @@ static_assert(!offsetof(struct floop_c, target));	/* is ti->private */
 /* ---- modes ---- */
 
 /* For "dmsetup wait", and for programs that listen to uevents. */
-static void floop_mode_changed(struct floop_watcher *watcher)
+static void floop_tell(struct floop_watcher *watcher, int error)
 {
 	struct floop_c *fc = container_of(watcher, struct floop_c, watcher);
 	struct gendisk *disk = dm_disk(dm_table_get_md(fc->ti->table));
-	char mode_env[32], reason_env[32];
-	char *env[3] = { mode_env, reason_env };
+	char mode_env[32], reason_env[32], error_env[32];
+	char *env[4] = { mode_env, reason_env, error ? error_env : NULL };
 	const char *mode, *reason;
 
 	mode = floop_mode_words(fc->target.backing, &reason);
 	snprintf(mode_env, sizeof(mode_env), "FASTLOOP_MODE=%s", mode);
 	snprintf(reason_env, sizeof(reason_env), "FASTLOOP_REASON=%s", reason);
+	snprintf(error_env, sizeof(error_env), "FASTLOOP_ERROR=%d", -error);
 	dm_table_event(fc->ti->table);
 	kobject_uevent_env(&disk_to_dev(disk)->kobj, KOBJ_CHANGE, env);
 }
@@ -265,7 +266,7 @@ static int floop_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return -ENOMEM;
 	}
 	fc->ti = ti;
-	fc->watcher.changed = floop_mode_changed;
+	fc->watcher.changed = floop_tell;
 
 	ret = floop_parse_offset(ti, argv[1], &fc->target.start);
 	if (ret)

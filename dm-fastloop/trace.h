@@ -86,6 +86,21 @@ DEFINE_EVENT(fastloop_change, fastloop_punch,
 	TP_PROTO(struct floop_backing *backing, u64 pos, u64 len, int error),
 	TP_ARGS(backing, pos, len, error));
 
+/* A flush: the disk's alone will do, or the file may have to be synced before. */
+TRACE_EVENT(fastloop_flush,
+	TP_PROTO(struct floop_backing *backing, bool disk),
+	TP_ARGS(backing, disk),
+	TP_STRUCT__entry(
+		__field(unsigned long, ino)
+		__field(bool, disk)
+	),
+	TP_fast_assign(
+		__entry->ino = floop_backing_inode(backing)->i_ino;
+		__entry->disk = disk;
+	),
+	TP_printk("ino %lu %s", __entry->ino, __entry->disk ? "disk" : "file")
+);
+
 /* The file was synced, for a flush, FUA, or a change of mode. */
 TRACE_EVENT(fastloop_sync,
 	TP_PROTO(struct floop_backing *backing, int error),

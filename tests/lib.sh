@@ -256,6 +256,26 @@ sectors_of() {
 	fi
 }
 
+# swap_disk NAME TABLE: what is under a file system, without a word to it; it would
+# write first.
+swap_disk() {
+	dmsetup load "$1" --table "$2"
+	dmsetup suspend --noflush --nolockfs "$1"
+	dmsetup resume "$1"
+}
+
+# bad_sectors DISK FIRST COUNT: a table for all of the disk but these.
+bad_sectors() {
+	echo "0 $2 linear $1 0"
+	echo "$2 $3 error"
+	echo "$(($2 + $3)) $(($(blockdev --getsz "$1") - $2 - $3)) linear $1 $(($2 + $3))"
+}
+
+# whole_disk DISK: a table for all of it.
+whole_disk() {
+	echo "0 $(blockdev --getsz "$1") linear $1 0"
+}
+
 # ---- fastloop devices -------------------------------------------------------
 
 # fl_quote PATH: in the table's first spelling, a backslash before each blank
