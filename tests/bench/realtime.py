@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real time, on one CPU of User Mode Linux: fastloop beside dm-linear and
-loop. Run by tests/bench/run through tests/bench/uml:
+"""Real time, on one CPU of User Mode Linux, or two of a guest: fastloop beside
+dm-linear and loop. Run by tests/bench/run through tests/bench/uml or smp:
 
   realtime.py FILE [PART]...   one line of JSON for each figure to FILE
 
@@ -200,6 +200,40 @@ def speed(figures):
             beside_loop(figures, "speed", fs, image, cells())
             figures.write()
         no_host()
+
+
+def scaling(figures):
+    """Random reads and writes of a written file, by one job and by two, each on a CPU of
+    its own: how many times as much two do."""
+    host_fs("ext4")
+    image = HOST + "/image"
+    written(image, 512 * MIB)
+    table = linear_table(image)
+
+    def both(what, device):
+        for rw in ("randread", "randwrite"):
+            options = {"rw": rw, "bs": "4k", "iodepth": 32, "iodepth_batch": 16,
+                       "iodepth_batch_complete": 16, "time_based": 1,
+                       "runtime": f"{SECONDS * 4000:.0f}ms", "group_reporting": 1}
+            did = [iops(fio(device, {"n": {**options, "numjobs": jobs, "cpus_allowed": cpus,
+                                           "cpus_allowed_policy": "split"}})["n"])
+                   for jobs, cpus in ((1, "0"), (2, "0-1"))]
+            where = dict(part="scaling", fs="ext4", what=what, rw=rw)
+            figures.add(round(did[0], 1), "IOPS of one", **where)
+            figures.add(round(did[1], 1), "IOPS of two", **where)
+            figures.add(round(did[1] / did[0], 3), "times as much", **where)
+
+    for _ in range(ROUNDS):
+        no_host()
+        device = linear(table)
+        both("dm-linear", device)
+        remove(device)
+        run("mount", DISK, HOST)
+        device = fastloop(image)
+        both("fastloop", device)
+        remove(device)
+        figures.write()
+    no_host()
 
 
 def host_extents(path):
@@ -421,14 +455,16 @@ def devices(figures):
     no_host()
 
 
+# Scaling only if it is named: it needs two CPUs.
 PARTS = {"speed": speed, "first-write": first_write, "holes": holes,
-         "file-mode": file_mode, "attach": attach, "outsider": outsider, "devices": devices}
+         "file-mode": file_mode, "attach": attach, "outsider": outsider, "devices": devices,
+         "scaling": scaling}
 
 
 def main():
     """The parts named, or all."""
     figures = Figures(sys.argv[1])
-    for name in sys.argv[2:] or PARTS:
+    for name in sys.argv[2:] or list(PARTS)[:-1]:
         print(name, flush=True)
         PARTS[name](figures)
         figures.write()
