@@ -5,6 +5,7 @@
  */
 #include <linux/blkdev.h>
 #include <linux/file.h>
+#include <linux/hashtable.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 
@@ -33,7 +34,8 @@
 #define FLOOP_CLONES	4
 
 static LIST_HEAD(floop_backings);
-static DEFINE_MUTEX(floop_backings_lock);
+static DEFINE_HASHTABLE(floop_backings_by_inode, 10);
+static DEFINE_MUTEX(floop_backings_lock);	/* of both */
 
 /* ---- the worker ---- */
 
@@ -452,7 +454,8 @@ static struct floop_backing *floop_backing_find(struct inode *inode,
 
 	lockdep_assert_held(&floop_backings_lock);
 
-	list_for_each_entry(backing, &floop_backings, list)
+	hash_for_each_possible(floop_backings_by_inode, backing, by_inode,
+			       (unsigned long)inode)
 		if (floop_backing_inode(backing) == inode &&
 		    backing->writable == writable)
 			return backing;
@@ -486,6 +489,8 @@ static struct floop_backing *floop_backing_share(struct inode *inode,
 		backing->users++;
 	} else if (new) {
 		list_add(&new->list, &floop_backings);
+		hash_add(floop_backings_by_inode, &new->by_inode,
+			 (unsigned long)inode);
 		backing = new;
 	}
 	mutex_unlock(&floop_backings_lock);
@@ -547,6 +552,7 @@ void floop_backing_put(struct floop_backing *backing)
 		return;
 	}
 	list_del(&backing->list);
+	hash_del(&backing->by_inode);
 	mutex_unlock(&floop_backings_lock);
 
 	floop_backing_close(backing);

@@ -116,6 +116,7 @@ struct floop_backing {
 	int error_seen;			/* the last; negative */
 
 	struct list_head list;		/* of all backings */
+	struct hlist_node by_inode;	/* the same, to be found */
 	unsigned int users;		/* under the lock of that list */
 };
 
