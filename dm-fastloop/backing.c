@@ -18,9 +18,6 @@
 
 #define FLOOP_FREEZE_RETRY	(HZ / 20)
 
-/* A file system that is full fails many I/Os a second. */
-#define FLOOP_ERROR_INTERVAL	HZ
-
 /* A table load holds locks of device-mapper: bound what it may take. */
 #define FLOOP_PRELOAD_AT_START	(HZ / 10)
 
@@ -227,7 +224,7 @@ void floop_backing_watch(struct floop_backing *backing,
 			 struct floop_watcher *watcher)
 {
 	mutex_lock(&backing->watchers_lock);
-	list_add(&watcher->list, &backing->watchers);
+	list_add_rcu(&watcher->list, &backing->watchers);
 	mutex_unlock(&backing->watchers_lock);
 }
 
@@ -235,41 +232,33 @@ void floop_backing_unwatch(struct floop_backing *backing,
 			   struct floop_watcher *watcher)
 {
 	mutex_lock(&backing->watchers_lock);
-	list_del(&watcher->list);
+	list_del_rcu(&watcher->list);
 	mutex_unlock(&backing->watchers_lock);
+	/* Nobody else looks at the list. */
+	flush_work(&backing->tell_work);
 }
 
-void floop_backing_changed(struct floop_backing *backing, int error)
-{
-	struct floop_watcher *watcher;
-	unsigned int noio;
-
-	/* The memory that it takes to tell may depend on our I/O. */
-	noio = memalloc_noio_save();
-	mutex_lock(&backing->watchers_lock);
-	list_for_each_entry(watcher, &backing->watchers, list)
-		watcher->changed(watcher, error);
-	mutex_unlock(&backing->watchers_lock);
-	memalloc_noio_restore(noio);
-}
-
-static void floop_error_work(struct work_struct *work)
+static void floop_tell_work(struct work_struct *work)
 {
 	struct floop_backing *backing =
-		container_of(work, struct floop_backing, error_work);
+		container_of(work, struct floop_backing, tell_work);
+	bool mode = xchg(&backing->mode_changed, false);
+	struct floop_watcher *watcher;
 
-	floop_backing_changed(backing, READ_ONCE(backing->error_seen));
+	/* One that goes meanwhile waits for us before it is freed. */
+	list_for_each_entry_lockless(watcher, &backing->watchers, list)
+		watcher->changed(watcher, mode);
 }
 
-void floop_backing_failed(struct floop_backing *backing, int error)
+/*
+ * Sending a uevent waits for whoever sends another one, and he may wait for memory,
+ * and that for our I/O: so nobody does it who holds a lock of ours.
+ */
+void floop_backing_tell(struct floop_backing *backing, bool mode)
 {
-	if (jiffies - READ_ONCE(backing->error_told) < FLOOP_ERROR_INTERVAL)
-		return;
-
-	WRITE_ONCE(backing->error_told, jiffies);
-	WRITE_ONCE(backing->error_seen, error);
-	/* Not in the worker: who sends uevents may wait for memory. */
-	queue_work(system_unbound_wq, &backing->error_work);
+	if (mode)
+		WRITE_ONCE(backing->mode_changed, true);
+	queue_work(system_unbound_wq, &backing->tell_work);
 }
 
 /* ---- opening ---- */
@@ -360,8 +349,7 @@ static struct floop_backing *floop_backing_open(const struct path *path,
 	INIT_LIST_HEAD(&backing->fill_waiting);
 	mutex_init(&backing->watchers_lock);
 	INIT_LIST_HEAD(&backing->watchers);
-	INIT_WORK(&backing->error_work, floop_error_work);
-	backing->error_told = jiffies - FLOOP_ERROR_INTERVAL;
+	INIT_WORK(&backing->tell_work, floop_tell_work);
 	kthread_init_work(&backing->work, floop_work);
 	kthread_init_delayed_work(&backing->retry_work, floop_retry_work);
 	kthread_init_delayed_work(&backing->mtime_work, floop_mtime_work);
@@ -432,8 +420,10 @@ static void floop_backing_close(struct floop_backing *backing)
 	floop_lease_close(backing);
 	kthread_cancel_delayed_work_sync(&backing->retry_work);
 	kthread_cancel_delayed_work_sync(&backing->mtime_work);
+	/* Its last step may have ended the last bio before it looks for more. */
+	kthread_cancel_work_sync(&backing->work);
 	kthread_destroy_worker(backing->worker);
-	cancel_work_sync(&backing->error_work);
+	cancel_work_sync(&backing->tell_work);
 	/* Whoever queued the last bio may still be inside the lock. */
 	spin_lock_irq(&backing->lock);
 	spin_unlock_irq(&backing->lock);

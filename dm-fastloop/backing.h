@@ -109,11 +109,10 @@ struct floop_backing {
 	const char *source;		/* a constant: how it was learned last */
 	unsigned long recalls;
 
-	struct mutex watchers_lock;	/* for watchers */
+	struct mutex watchers_lock;	/* to change watchers; held for a moment */
 	struct list_head watchers;	/* struct floop_watcher */
-	struct work_struct error_work;	/* tells them */
-	unsigned long error_told;	/* jiffies */
-	int error_seen;			/* the last; negative */
+	struct work_struct tell_work;	/* tells them */
+	bool mode_changed;		/* since they were told of that last */
 
 	struct list_head list;		/* of all backings */
 	struct hlist_node by_inode;	/* the same, to be found */
@@ -123,20 +122,23 @@ struct floop_backing {
 /* Who wants to know when the mode has changed, or I/O has failed. */
 struct floop_watcher {
 	struct list_head list;
-	/* @error is negative; 0: the mode has changed. May sleep. */
-	void (*changed)(struct floop_watcher *watcher, int error);
+	/*
+	 * @mode: that has changed; false: somebody's I/O has failed. May sleep,
+	 * and wait for memory that is got by I/O to the device: it holds nothing.
+	 */
+	void (*changed)(struct floop_watcher *watcher, bool mode);
 };
 
+/* Waits for nobody who tells: the device may be suspended. May sleep. */
 void floop_backing_watch(struct floop_backing *backing,
 			 struct floop_watcher *watcher);
+
+/* @watcher may be gone when it returns. May sleep; not while I/O is held back. */
 void floop_backing_unwatch(struct floop_backing *backing,
 			   struct floop_watcher *watcher);
 
-/* Tells them. May sleep; not under fs_lock. */
-void floop_backing_changed(struct floop_backing *backing, int error);
-
-/* Has them told of a bio that fails, at most once a second. Any context. */
-void floop_backing_failed(struct floop_backing *backing, int error);
+/* Has them told, in a while. Any context. */
+void floop_backing_tell(struct floop_backing *backing, bool mode);
 
 /* Once for the module; returns 0 or an error. */
 int floop_backing_module_init(void);

@@ -22,15 +22,39 @@
 #include "source.h"
 #include "trace.h"
 
+/* Of one target there are events of errors so often at most, in jiffies. */
+#define FLOOP_FAILED_FIRST	HZ
+#define FLOOP_FAILED_MOST	(64 * HZ)
+
 /* ---- ends ---- */
+
+/*
+ * A file system that is full fails many I/Os a second. And udev, which is told, reads
+ * the device, and may fail again: so it takes ever longer if that does not end.
+ */
+static void floop_bio_failed(struct floop_target *target, blk_status_t status)
+{
+	unsigned long interval = READ_ONCE(target->failed_interval);
+	unsigned long passed = jiffies - READ_ONCE(target->failed_told);
+
+	/* Not an error: what cannot be done is done in another way. */
+	if (status == BLK_STS_NOTSUPP || (interval && passed < interval))
+		return;
+
+	interval = passed < 4 * interval ? 2 * interval : FLOOP_FAILED_FIRST;
+	WRITE_ONCE(target->failed_interval,
+		   min_t(unsigned long, interval, FLOOP_FAILED_MOST));
+	WRITE_ONCE(target->failed_told, jiffies);
+	WRITE_ONCE(target->failed, blk_status_to_errno(status));
+	floop_backing_tell(target->backing, false);
+}
 
 void floop_bio_end(struct floop_bio *fb, blk_status_t status)
 {
 	struct bio *bio = fb->bio;
 
 	if (unlikely(status))
-		floop_backing_failed(fb->target->backing,
-				     blk_status_to_errno(status));
+		floop_bio_failed(fb->target, status);
 	fb->state = FLOOP_BIO_DONE;
 	bio->bi_status = status;
 	bio_endio(bio);
@@ -137,6 +161,31 @@ int floop_bio_end_io(struct dm_target *ti, struct bio *bio,
 }
 
 /* ---- map ---- */
+
+/*
+ * Whole blocks of the disk; and in memory as well, piece by piece, since whoever
+ * cuts the bio further down cuts between pieces. The block layer sees to that for
+ * the blocks that the device has.
+ */
+bool floop_disk_takes_blocks(struct floop_target *target, struct bio *bio,
+			     struct bvec_iter part)
+{
+	unsigned int mask = (target->block_mask + 1) * SECTOR_SIZE - 1;
+	struct bvec_iter pos;
+	struct bio_vec bv;
+
+	if ((part.bi_sector | part.bi_size >> SECTOR_SHIFT) &
+	    target->block_mask)
+		return false;
+	if (likely(!target->small_blocks) || !bio_has_data(bio))
+		return true;
+
+	__bio_for_each_bvec(bv, bio, pos, part)
+		if ((bv.bv_offset | bv.bv_len) & mask)
+			return false;
+
+	return true;
+}
 
 static noinline int floop_bio_to_worker(struct floop_target *target,
 					struct floop_bio *fb, struct bio *bio)
@@ -273,8 +322,7 @@ static __always_inline int floop_bio_map_known(struct floop_target *target,
 	}
 
 	verb = floop_route(answer.kind, op,
-			   floop_disk_takes(target, bio->bi_iter.bi_sector,
-					    bio_sectors(bio)));
+			   floop_disk_takes(target, bio, bio->bi_iter));
 	trace_fastloop_route(backing, bio->bi_iter.bi_sector, bio_sectors(bio),
 			     op, verb);
 	switch (verb) {
@@ -521,6 +569,7 @@ static void floop_step_direct(struct floop_backing *backing,
 			      struct floop_bio *fb, enum floop_op op,
 			      unsigned int limit)
 {
+	struct bvec_iter part = fb->rest;
 	struct floop_answer answer;
 	enum floop_verb verb;
 
@@ -529,10 +578,10 @@ static void floop_step_direct(struct floop_backing *backing,
 			 answer.nr_sectors) << SECTOR_SHIFT;
 	if (op > FLOOP_WRITE)
 		fb->part = floop_zero_part(fb, fb->part);
+	part.bi_size = fb->part;
 
 	verb = floop_route(answer.kind, op,
-			   floop_disk_takes(fb->target, fb->rest.bi_sector,
-					    fb->part >> SECTOR_SHIFT));
+			   floop_disk_takes(fb->target, fb->bio, part));
 	trace_fastloop_route(backing, fb->rest.bi_sector,
 			     fb->part >> SECTOR_SHIFT, op, verb);
 	switch (verb) {

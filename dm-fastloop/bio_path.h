@@ -28,9 +28,15 @@ struct floop_target {
 	struct floop_backing *backing;
 	sector_t start;			/* of the device, in the file */
 	unsigned int block_mask;	/* of the disk's logical block, sectors */
+	bool small_blocks;		/* ours are smaller than that */
 	bool punch;			/* blocks may be given back */
 	struct floop_stats __percpu *stats;
 	errseq_t error_seen;		/* of backing->error; see floop_step_sync */
+
+	/* For an event: the last error that has not been told, and when to tell. */
+	int failed;			/* negative */
+	unsigned long failed_told;	/* jiffies */
+	unsigned long failed_interval;	/* likewise */
 };
 
 enum floop_bio_state {
@@ -70,11 +76,16 @@ struct floop_bio {
 	struct kiocb iocb;
 };
 
-/* May [sector, sector + nr_sectors) of the file be asked of the disk at all? */
+/* For floop_disk_takes(): the disk has larger blocks than 512 bytes. */
+bool floop_disk_takes_blocks(struct floop_target *target, struct bio *bio,
+			     struct bvec_iter part);
+
+/* May this part of the bio, at its place in the file, go to the disk? Any context. */
 static inline bool floop_disk_takes(struct floop_target *target,
-				    sector_t sector, sector_t nr_sectors)
+				    struct bio *bio, struct bvec_iter part)
 {
-	return likely(!((sector | nr_sectors) & target->block_mask));
+	return likely(!target->block_mask) ||
+	       floop_disk_takes_blocks(target, bio, part);
 }
 
 /* dm's map and end_io; ti->private is a struct floop_target. */

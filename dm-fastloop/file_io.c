@@ -211,7 +211,7 @@ int floop_file_fallocate(struct floop_backing *backing, int mode, u64 pos,
 	struct inode *inode = floop_backing_inode(backing);
 	int error;
 
-	if (IS_IMMUTABLE(inode))
+	if (IS_IMMUTABLE(inode) || IS_APPEND(inode))
 		return -EPERM;
 	if (IS_SWAPFILE(inode))
 		return -ETXTBSY;

@@ -182,8 +182,8 @@ static bool floop_fill_may_join(struct floop_bio *fb)
 static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 {
 	struct floop_fill_job *job = data;
+	struct bvec_iter part = fb->rest;
 	struct floop_answer answer;
-	sector_t nr_sectors;
 
 	/* Of others, fb->part is what is under way. */
 	if (!floop_fill_may_join(fb) ||
@@ -191,9 +191,9 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 		return false;
 
 	answer = floop_map_lookup(&job->backing->map, fb->rest.bi_sector);
-	nr_sectors = min_t(sector_t, fb->rest.bi_size >> SECTOR_SHIFT,
-			   answer.nr_sectors);
-	fb->part = nr_sectors << SECTOR_SHIFT;
+	fb->part = min_t(sector_t, fb->rest.bi_size >> SECTOR_SHIFT,
+			 answer.nr_sectors) << SECTOR_SHIFT;
+	part.bi_size = fb->part;
 
 	/* Not if it has to be drained first: see floop_step_look_up(). */
 	return (!job->may_begin || floop_fill_is_whole(job->backing, fb)) &&
@@ -204,8 +204,8 @@ static bool floop_fill_wanted(struct floop_bio *fb, void *data)
 	       floop_file_direct(job->backing, fb) &&
 	       bio_blkcg_css(fb->bio) == job->css &&
 	       floop_route(answer.kind, FLOOP_WRITE,
-			   floop_disk_takes(fb->target, fb->rest.bi_sector,
-					    nr_sectors)) == FLOOP_DO_FILL &&
+			   floop_disk_takes(fb->target, fb->bio, part)) ==
+			FLOOP_DO_FILL &&
 	       job->nr_vecs + floop_file_count_vecs(fb) <= FLOOP_FILL_VECS;
 }
 

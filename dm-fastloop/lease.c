@@ -293,7 +293,7 @@ static const char *floop_go_direct(struct floop_backing *backing)
 	floop_fs_unlock(backing, noio);
 	floop_backing_kick(backing);
 	if (!reason)
-		floop_backing_changed(backing, 0);
+		floop_backing_tell(backing, true);
 
 	return reason;
 }
@@ -313,7 +313,7 @@ static void floop_go_file(struct floop_backing *backing, const char *reason)
 	floop_set_mode(backing, FLOOP_MODE_FILE, reason);
 	floop_fs_unlock(backing, noio);
 	floop_backing_kick(backing);
-	floop_backing_changed(backing, 0);
+	floop_backing_tell(backing, true);
 }
 
 static void floop_schedule_return(struct floop_backing *backing,
@@ -443,6 +443,9 @@ void floop_lease_recall(struct floop_backing *backing, const char *reason)
  * is given back then: whoever opens the file should not have to wait.
  */
 
+static const char changing[] =
+	"Cannot pin: somebody else is using or changing the file";
+
 /* Is every sector of the file at a place of its own? */
 static bool floop_is_all_written(struct floop_backing *backing)
 {
@@ -460,28 +463,29 @@ static bool floop_is_all_written(struct floop_backing *backing)
 				 backing->geo.align);
 }
 
-static int floop_set_swapfile(struct floop_backing *backing)
+/*
+ * While our I/O stands still nobody waits for the inode's lock: who reads the file
+ * into memory that is mapped from a file system on the device has it, and waits for
+ * that I/O. Returns NULL or the sentence for ti->error.
+ */
+static const char *floop_set_swapfile(struct floop_backing *backing)
 {
 	struct inode *inode = floop_backing_inode(backing);
-	int error = 0;
+	const char *error = NULL;
+	int tries = 32;
 
-	inode_lock(inode);
+	while (!inode_trylock(inode)) {
+		if (!--tries || READ_ONCE(backing->broken))
+			return changing;
+		usleep_range(100, 300);
+	}
 	if (IS_SWAPFILE(inode))
-		error = -EBUSY;
+		error = "Cannot pin: the file is a swap file";
 	else
 		inode->i_flags |= S_SWAPFILE;
 	inode_unlock(inode);
 
 	return error;
-}
-
-static void floop_clear_swapfile(struct floop_backing *backing)
-{
-	struct inode *inode = floop_backing_inode(backing);
-
-	inode_lock(inode);
-	inode->i_flags &= ~S_SWAPFILE;
-	inode_unlock(inode);
 }
 
 struct floop_lease_return {
@@ -507,29 +511,25 @@ static void floop_lease_return(struct floop_backing *backing)
 	destroy_work_on_stack(&ret.work);
 }
 
-static const char changing[] =
-	"Cannot pin: somebody else is changing the file";
-
 /* direct -> recall -> pin, or on to whatever recall does. */
 static const char *floop_go_pin(struct floop_backing *backing)
 {
 	const char *error = NULL;
 
 	floop_quiesce(backing, "starting");
-	if (backing->broken || floop_backing_sync(backing)) {
+	if (backing->broken || floop_backing_sync(backing))
 		error = changing;
-	} else if (floop_set_swapfile(backing)) {
-		error = "Cannot pin: the file is a swap file";
-	} else {
+	else
+		error = floop_set_swapfile(backing);
+	if (!error) {
 		floop_backing_update_mtime(backing);
 		backing->mtime_due = false;
 		backing->pinned = true;
 		floop_lease_return(backing);
-	}
-	if (!error)
 		floop_set_mode(backing, FLOOP_MODE_PIN, NULL);
-	else
+	} else {
 		floop_lease_recall(backing, "recalled");
+	}
 
 	return error;
 }
@@ -575,24 +575,48 @@ const char *floop_lease_pin(struct floop_backing *backing)
 	return error;
 }
 
+/*
+ * The inode's lock first, while I/O goes on (see floop_set_swapfile()). Elsewhere it
+ * is taken under fs_lock, so that one is only tried.
+ */
+static void floop_unpin_lock(struct floop_backing *backing)
+{
+	struct inode *inode = floop_backing_inode(backing);
+
+	inode_lock(inode);
+	while (!mutex_trylock(&backing->fs_lock)) {
+		inode_unlock(inode);
+		usleep_range(100, 300);
+		inode_lock(inode);
+	}
+}
+
+static void floop_unpin(struct floop_backing *backing)
+{
+	struct inode *inode = floop_backing_inode(backing);
+	unsigned int noio = memalloc_noio_save();
+
+	lockdep_assert_held(&backing->state_lock);
+
+	floop_unpin_lock(backing);
+	floop_quiesce(backing, "starting");
+	floop_map_clear(&backing->map);
+	/* Others may have read it meanwhile: see floop_write_met_pages(). */
+	floop_drop_pages(backing);
+	backing->pinned = false;
+	inode->i_flags &= ~S_SWAPFILE;
+	inode_unlock(inode);
+	floop_set_mode(backing, FLOOP_MODE_FILE, "starting");
+	floop_fs_unlock(backing, noio);
+	floop_backing_kick(backing);
+	floop_schedule_return(backing, 1);
+}
+
 void floop_lease_unpin(struct floop_backing *backing)
 {
-	unsigned int noio;
-
 	mutex_lock(&backing->state_lock);
-	if (!--backing->pins) {
-		noio = floop_fs_lock(backing);
-		floop_quiesce(backing, "starting");
-		floop_map_clear(&backing->map);
-		/* Others may have read it meanwhile: see floop_write_met_pages(). */
-		floop_drop_pages(backing);
-		backing->pinned = false;
-		floop_clear_swapfile(backing);
-		floop_set_mode(backing, FLOOP_MODE_FILE, "starting");
-		floop_fs_unlock(backing, noio);
-		floop_backing_kick(backing);
-		floop_schedule_return(backing, 1);
-	}
+	if (!--backing->pins)
+		floop_unpin(backing);
 	mutex_unlock(&backing->state_lock);
 }
 

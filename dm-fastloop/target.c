@@ -30,7 +30,8 @@ struct floop_c {
 	struct floop_target target;	/* what the I/O path needs */
 	struct dm_target *ti;
 	struct floop_watcher watcher;
-	bool watching;
+	bool watched;			/* the watcher is in the list */
+	bool quiet;			/* not in use: nothing to tell */
 	struct path path;		/* for the table line */
 	unsigned int sector_size;	/* bytes; 0: the disk's */
 	bool no_discard;
@@ -47,18 +48,27 @@ static_assert(!offsetof(struct floop_c, target));	/* is ti->private */
 /* ---- modes ---- */
 
 /* For "dmsetup wait", and for programs that listen to uevents. */
-static void floop_tell(struct floop_watcher *watcher, int error)
+static void floop_tell(struct floop_watcher *watcher, bool mode_changed)
 {
 	struct floop_c *fc = container_of(watcher, struct floop_c, watcher);
 	struct gendisk *disk = dm_disk(dm_table_get_md(fc->ti->table));
 	char mode_env[32], reason_env[32], error_env[32];
-	char *env[4] = { mode_env, reason_env, error ? error_env : NULL };
+	char *env[4] = { mode_env, reason_env };
 	const char *mode, *reason;
+	int error;
+
+	if (READ_ONCE(fc->quiet))
+		return;
+	error = xchg(&fc->target.failed, 0);
+	if (!error && !mode_changed)
+		return;
 
 	mode = floop_mode_words(fc->target.backing, &reason);
 	snprintf(mode_env, sizeof(mode_env), "FASTLOOP_MODE=%s", mode);
 	snprintf(reason_env, sizeof(reason_env), "FASTLOOP_REASON=%s", reason);
 	snprintf(error_env, sizeof(error_env), "FASTLOOP_ERROR=%d", -error);
+	if (error)
+		env[2] = error_env;
 	dm_table_event(fc->ti->table);
 	kobject_uevent_env(&disk_to_dev(disk)->kobj, KOBJ_CHANGE, env);
 }
@@ -169,6 +179,8 @@ static void floop_set_disk(struct dm_target *ti, struct floop_c *fc)
 		format_dev_t(fc->disk.name, bdev->bd_dev);
 		fc->target.block_mask =
 			(bdev_logical_block_size(bdev) >> SECTOR_SHIFT) - 1;
+		fc->target.small_blocks = fc->sector_size &&
+			fc->sector_size < bdev_logical_block_size(bdev);
 	}
 }
 
@@ -308,18 +320,12 @@ bad:
 	return ret;
 }
 
-static void floop_unwatch(struct floop_c *fc)
-{
-	if (fc->watching)
-		floop_backing_unwatch(fc->target.backing, &fc->watcher);
-	fc->watching = false;
-}
-
 static void floop_dtr(struct dm_target *ti)
 {
 	struct floop_c *fc = ti->private;
 
-	floop_unwatch(fc);
+	if (fc->watched)
+		floop_backing_unwatch(fc->target.backing, &fc->watcher);
 	if (fc->pin)
 		floop_lease_unpin(fc->target.backing);
 	floop_put_backing(fc);
@@ -327,19 +333,25 @@ static void floop_dtr(struct dm_target *ti)
 	kfree(fc);
 }
 
-/* A table that is loaded but not in use has nothing to tell of the device. */
+/*
+ * A table that is not in use has nothing to tell of the device. Neither of these waits
+ * for who is telling: he may wait for I/O that is held back until the resume.
+ */
 static void floop_resume(struct dm_target *ti)
 {
 	struct floop_c *fc = ti->private;
 
-	if (!fc->watching)
+	WRITE_ONCE(fc->quiet, false);
+	if (!fc->watched)
 		floop_backing_watch(fc->target.backing, &fc->watcher);
-	fc->watching = true;
+	fc->watched = true;
 }
 
 static void floop_postsuspend(struct dm_target *ti)
 {
-	floop_unwatch(ti->private);
+	struct floop_c *fc = ti->private;
+
+	WRITE_ONCE(fc->quiet, true);
 }
 
 /* ---- status ---- */
