@@ -8,9 +8,12 @@
  * A name is one component of a path and has no character that means something
  * to udev or to a shell: all others are written as \xNN.
  */
+#include <blkid.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "table.h"
 
@@ -47,6 +50,48 @@ static void print_number(const char *name, unsigned int part)
 		printf("FASTLOOP_BY_NUM=%s\n", name + strlen(NAME_PREFIX));
 }
 
+/* Does such a link lead to a loop device? */
+static bool is_of_loop_device(const char *kind, const char *name)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *base;
+	ssize_t len;
+
+	snprintf(path, sizeof(path), "/dev/disk/by-loop-%s/%s", kind, name);
+	len = readlink(path, target, sizeof(target) - 1);
+	if (len < 0)
+		return false;
+	target[len] = '\0';
+	base = strrchr(target, '/');
+
+	return !strncmp(base ? base + 1 : target, "loop", strlen("loop"));
+}
+
+/*
+ * As systemd's udev names loop devices. One of those keeps its link: whoever looks
+ * for it may not know of us.
+ */
+static void print_as_loop(const struct ident *id, unsigned int part)
+{
+	char ref[4 * REF_SIZE], name[sizeof(ref) + 16], suffix[16] = "";
+
+	if (part)
+		snprintf(suffix, sizeof(suffix), "-part%u", part);
+
+	/* The file, not a part of it. */
+	snprintf(name, sizeof(name), "%u:%u-%llu%s", id->major, id->minor,
+		 (unsigned long long)id->inode, suffix);
+	if (!id->offset && !id->sizelimit && !is_of_loop_device("inode", name))
+		printf("FASTLOOP_BY_LOOP_INODE=%s\n", name);
+
+	if (!*id->ref || !strcmp(id->ref, ".") || !strcmp(id->ref, "..") ||
+	    blkid_encode_string(id->ref, ref, sizeof(ref)))
+		return;
+	snprintf(name, sizeof(name), "%s%s", ref, suffix);
+	if (!is_of_loop_device("ref", name))
+		printf("FASTLOOP_BY_LOOP_REF=%s\n", name);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argv[1], *uuid = argv[2];
@@ -73,5 +118,6 @@ int main(int argc, char **argv)
 		print_encoded(id.ref);
 		print_part(part);
 	}
+	print_as_loop(&id, part);
 	return EXIT_SUCCESS;
 }
