@@ -275,10 +275,14 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 static int new_name(const char *device, char name[static NAME_SIZE])
 {
 	int rc = devname_resolve(device, name);
+	const char *why = NULL;
 
+	if (rc == -EINVAL)
+		why = "no name for a device-mapper device";
+	else if (rc && name_is_devno(device))
+		why = "a number is no name for a new one";
 	if (rc)
-		warn_setup(device, rc, rc == -EINVAL ?
-			   "no name for a device-mapper device" : NULL);
+		warn_setup(device, rc, why);
 	return rc;
 }
 

@@ -470,7 +470,7 @@ static void refuse_file(const char *device, const char *file)
 	struct stat st;
 
 	if (!strchr(device, '/') && strcmp(device, file) &&
-	    name_number(device) < 0 &&
+	    name_number(device) < 0 && !name_is_devno(device) &&
 	    !stat(device, &st) && S_ISREG(st.st_mode))
 		errx(EXIT_FAILURE, "%s: failed to set up loop device: it is a file "
 		     "(--name %s makes a device of that name)", device, device);
