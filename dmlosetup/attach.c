@@ -43,9 +43,11 @@ static int make_uuid(const struct attach *req, const struct backfile *file,
 		.random = random_u64(),
 	};
 
-	if (req->ref && strlen(req->ref) >= sizeof(id.ref))
+	/* losetup cuts it. */
+	if (req->ref && strlen(req->ref) >= sizeof(id.ref) && !called_losetup())
 		return -E2BIG;
-	strcpy(id.ref, req->ref ? req->ref : "");
+	snprintf(id.ref, sizeof(id.ref), "%.*s", REF_SIZE - 1,
+		 req->ref ? req->ref : "");
 	return ident_format(&id, uuid);
 }
 

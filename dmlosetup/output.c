@@ -89,9 +89,12 @@ static char *get_min(const struct loopdev *dev)
 	return get_number(minor(dev->devno));
 }
 
+/* As with losetup, that is the name of the file where nobody gave another. */
 static char *get_ref(const struct loopdev *dev)
 {
-	return *dev->ident.ref ? xstrdup(dev->ident.ref) : NULL;
+	const char *ref = *dev->ident.ref ? dev->ident.ref : dev->path;
+
+	return ref ? xasprintf("%.*s", REF_SIZE - 1, ref) : NULL;
 }
 
 static char *get_majmin(const struct loopdev *dev)
