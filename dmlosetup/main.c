@@ -134,10 +134,9 @@ static int do_set_capacity(const struct request *req)
 	return each_device(req, resize_device);
 }
 
-/* It is what it is. */
 static int do_set_direct_io(const struct request *req)
 {
-	return each_device(req, query_exists);
+	return each_device(req, query_direct_io);
 }
 
 static int do_remove(const struct request *req)
