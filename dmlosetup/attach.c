@@ -43,9 +43,11 @@ static int make_uuid(const struct attach *req, const struct backfile *file,
 		.random = random_u64(),
 	};
 
-	if (req->ref && strlen(req->ref) >= sizeof(id.ref))
+	/* losetup cuts it. */
+	if (req->ref && strlen(req->ref) >= sizeof(id.ref) && !called_losetup())
 		return -E2BIG;
-	strcpy(id.ref, req->ref ? req->ref : "");
+	snprintf(id.ref, sizeof(id.ref), "%.*s", REF_SIZE - 1,
+		 req->ref ? req->ref : "");
 	return ident_format(&id, uuid);
 }
 
@@ -275,10 +277,14 @@ static int attach_opened(const struct attach *req, const struct backfile *file,
 static int new_name(const char *device, char name[static NAME_SIZE])
 {
 	int rc = devname_resolve(device, name);
+	const char *why = NULL;
 
+	if (rc == -EINVAL)
+		why = "no name for a device-mapper device";
+	else if (rc && name_is_devno(device))
+		why = "a number is no name for a new one";
 	if (rc)
-		warn_setup(device, rc, rc == -EINVAL ?
-			   "no name for a device-mapper device" : NULL);
+		warn_setup(device, rc, why);
 	return rc;
 }
 

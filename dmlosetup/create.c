@@ -9,47 +9,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "size.h"
+#include "progress.h"
 #include "table.h"
 #include "util.h"
 
 /* In one go: short enough for a signal to be heard, long enough to be fast. */
 #define STEP		(64ULL << 20)
-#define BAR_WIDTH	40
-
-static void draw_progress(const struct new_file *file, uint64_t done)
-{
-	char bar[BAR_WIDTH + 1], now[SIZE_STRING], all[SIZE_STRING];
-	double part = (double)done / file->size;
-	size_t n = part * BAR_WIDTH;
-
-	memset(bar, '.', BAR_WIDTH);
-	memset(bar, '#', n);
-	bar[BAR_WIDTH] = '\0';
-	size_format(done, now);
-	size_format(file->size, all);
-	fprintf(stderr, "\r%s: [%s] %3.0f%% %s/%s\033[K", file->path, bar,
-		part * 100, now, all);
-	/* Lines are what is written by itself, and this is none yet. */
-	fflush(stderr);
-}
-
-/* Takes the bar away: what comes next has the line for itself. */
-static void clear_progress(void)
-{
-	fputs("\r\033[K", stderr);
-	fflush(stderr);
-}
 
 static int allocate(int fd, const struct new_file *file)
 {
-	bool progress = isatty(STDERR_FILENO) && file->size > STEP;
+	bool progress = progress_is_seen() && file->size > STEP;
 	uint64_t done = 0, step;
 	int rc = 0;
 
 	while (!rc && done < file->size) {
 		if (progress)
-			draw_progress(file, done);
+			progress_draw(file->path, done, file->size);
 		step = file->size - done < STEP ? file->size - done : STEP;
 		if (!fallocate(fd, 0, done, step))
 			done += step;
@@ -59,7 +34,7 @@ static int allocate(int fd, const struct new_file *file)
 			rc = -EINTR;
 	}
 	if (progress)
-		clear_progress();
+		progress_clear();
 	return rc;
 }
 

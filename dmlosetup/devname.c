@@ -4,8 +4,10 @@
 #include <err.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "sysfs.h"
 #include "util.h"
@@ -28,6 +30,22 @@ static int copy_name(const char *s, char name[static NAME_SIZE])
 	return 0;
 }
 
+/* "253:0", as lsblk(8) and dmsetup(8) print it. */
+static int resolve_number(const char *s, char name[static NAME_SIZE])
+{
+	unsigned long maj, min;
+	dev_t devno;
+	char *end;
+
+	maj = strtoul(s, &end, 10);
+	min = strtoul(end + 1, NULL, 10);
+	devno = makedev(maj, min);
+	/* One that is too large is not that of another. */
+	if (major(devno) != maj || minor(devno) != min)
+		return -ENODEV;
+	return sysfs_dm_name(devno, name);
+}
+
 int devname_resolve(const char *arg, char name[static NAME_SIZE])
 {
 	struct stat st;
@@ -38,6 +56,8 @@ int devname_resolve(const char *arg, char name[static NAME_SIZE])
 		if (is_loop_name(s, name))
 			return 0;
 	}
+	if (name_is_devno(arg))
+		return resolve_number(arg, name);
 	if (!strchr(arg, '/'))
 		return copy_name(arg, name);
 	if (!strncmp(arg, DEV_MAPPER, strlen(DEV_MAPPER)))

@@ -11,12 +11,12 @@
 #define DEVNAME_SIZE	(sizeof(DEV_MAPPER) - 1 + NAME_SIZE)
 
 /*
- * Finds the name in NAME, /dev/mapper/NAME, /dev/dm-N and any other path of a
- * node of the device. The device need not exist for the first two. For a program
- * that is called losetup, loopN and /dev/loopN mean fastloopN.
+ * Finds the name in NAME, /dev/mapper/NAME, MAJOR:MINOR, /dev/dm-N and any other
+ * path of a node of the device. The device need not exist for the first two. For a
+ * program that is called losetup, loopN and /dev/loopN mean fastloopN.
  *
- * Returns 0, -EINVAL for a name that we would not give to a device, -ENODEV
- * for a path that is no device-mapper device, or the errno of its stat().
+ * Returns 0, -EINVAL for a name that we would not give to a device, -ENODEV for a
+ * number or path of no device-mapper device, or the errno of the path's stat().
  */
 int devname_resolve(const char *arg, char name[static NAME_SIZE]);
 

@@ -90,7 +90,7 @@ _dmlosetup_value() {
 
 	COMPREPLY=()
 	case $3 in
-	-d | --detach | -c | --set-capacity | --remove | --map)
+	-d | --detach | -c | --set-capacity | --remove | --preload | --map)
 		_dmlosetup_reply -W "$(_dmlosetup_devices "$1")" -- "$cur"
 		return
 		;;

@@ -26,7 +26,7 @@ _dmlosetup_names() {
 _dmlosetup_rest() {
 	if (( ${words[(I)--attach-tab]} || ${words[(I)--detach-tab]} )); then
 		_dmlosetup_names
-	elif (( ${words[(I)(-d|--detach|--remove)]} )); then
+	elif (( ${words[(I)(-d|--detach|--remove|--preload)]} )); then
 		_dmlosetup_devices
 	else
 		_alternative 'devices:fastloop device:_dmlosetup_devices' 'files:file:_files'
@@ -36,7 +36,7 @@ _dmlosetup_rest() {
 # The argument of an option, as _arguments wants it, into $reply.
 _dmlosetup_argument() {
 	case $1 in
-	--detach | --set-capacity | --remove | --map) reply=':device:_dmlosetup_devices' ;;
+	--detach | --set-capacity | --remove | --preload | --map) reply=':device:_dmlosetup_devices' ;;
 	--associated) reply=':file:_files' ;;
 	--sector-size) reply=':bytes:(512 1024 2048 4096)' ;;
 	--output) reply=':columns:_dmlosetup_columns' ;;

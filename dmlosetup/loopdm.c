@@ -237,6 +237,24 @@ int loopdm_status(const char *uuid, char **status)
 	return rc;
 }
 
+int loopdm_message(const char *uuid, const char *message, char **answer)
+{
+	struct dm_task *dmt = new_task(DM_DEVICE_TARGET_MSG, NULL, uuid);
+	const char *s;
+	int rc = -ENOMEM;
+
+	if (!dmt)
+		return control_error();
+	if (dm_task_set_message(dmt, message))
+		rc = run(dmt);
+	if (!rc) {
+		s = dm_task_get_message_response(dmt);
+		*answer = xstrdup(s ? s : "");
+	}
+	dm_task_destroy(dmt);
+	return rc;
+}
+
 void loopdev_free(struct loopdev *dev)
 {
 	free(dev->path);

@@ -62,6 +62,9 @@ void loopdev_free(struct loopdev *dev);
 /* What the target says of itself; *@status is to be freed. */
 int loopdm_status(const char *uuid, char **status);
 
+/* Tells the target something, and what it answers; *@answer is to be freed. */
+int loopdm_message(const char *uuid, const char *message, char **answer);
+
 /*
  * All fastloop devices, placeholders and unfinished ones too, sorted by name.
  * Works without any rights, through sysfs, and then knows less of them. After an

@@ -17,6 +17,7 @@
 #include "output.h"
 #include "partitions.h"
 #include "placeholder.h"
+#include "preload.h"
 #include "query.h"
 #include "resize.h"
 #include "stat.h"
@@ -134,15 +135,19 @@ static int do_set_capacity(const struct request *req)
 	return each_device(req, resize_device);
 }
 
-/* It is what it is. */
 static int do_set_direct_io(const struct request *req)
 {
-	return each_device(req, query_exists);
+	return each_device(req, query_direct_io);
 }
 
 static int do_remove(const struct request *req)
 {
 	return each_device(req, placeholder_drop);
+}
+
+static int do_preload(const struct request *req)
+{
+	return each_device(req, preload_device);
 }
 
 static int do_map(const struct request *req)
@@ -186,6 +191,7 @@ static int (*const actions[NR_ACTIONS])(const struct request *) = {
 	[A_SET_CAPACITY] = do_set_capacity,
 	[A_SET_DIRECT_IO] = do_set_direct_io,
 	[A_REMOVE]	= do_remove,
+	[A_PRELOAD]	= do_preload,
 	[A_MAP]		= do_map,
 	[A_STAT]	= do_stat,
 	[A_ATTACH_TAB]	= do_attach_tab,

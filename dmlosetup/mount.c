@@ -127,27 +127,29 @@ static bool take_option(struct mounting *m, const char *name, const char *value)
 	return false;
 }
 
-/* Ours are taken out, the others are kept for the file system. */
+/*
+ * Ours are taken out, the others are kept for the file system. The list is cut into
+ * its words.
+ */
 static void parse_options(struct mounting *m, char *list)
 {
-	char *name, *value, *arg, *key;
 	size_t name_len, value_len;
+	char *name, *value;
 
 	while (!mnt_optstr_next_option(&list, &name, &name_len, &value,
 				       &value_len)) {
-		key = xasprintf("%.*s", (int)name_len, name);
-		arg = value ? xasprintf("%.*s", (int)value_len, value) : NULL;
-		if (!strcmp(key, "ro"))
+		name[name_len] = '\0';
+		if (value)
+			value[value_len] = '\0';
+		if (!strcmp(name, "ro"))
 			m->read_only = true;
-		else if (!strcmp(key, "rw"))
+		else if (!strcmp(name, "rw"))
 			m->read_only = false;
-		else if (!strcmp(key, "remount"))
+		else if (!strcmp(name, "remount"))
 			m->remount = true;
-		if (!take_option(m, key, arg) &&
-		    mnt_optstr_append_option(&m->options, key, arg))
+		if (!take_option(m, name, value) &&
+		    mnt_optstr_append_option(&m->options, name, value))
 			err(EXIT_FAIL, NULL);
-		free(key);
-		free(arg);
 	}
 	if (list && list[strspn(list, ",")])
 		errx(EXIT_USAGE, "failed to parse options: '%s': %s", list,

@@ -31,6 +31,7 @@ enum {
 	OPT_LOOP_REF,
 	OPT_CREATE,
 	OPT_PREALLOC,
+	OPT_PRELOAD,
 	OPT_MAP,
 	OPT_STAT,
 	OPT_ATTACH_TAB,
@@ -220,6 +221,9 @@ static const struct option_info infos[] = {
 	{ OPT_REMOVE, "remove", optional_argument, " <loopdev>...",
 	  "drop devices that --find made and nobody uses",
 	  set_device_action, A_REMOVE },
+	{ OPT_PRELOAD, "preload", optional_argument, " <loopdev>...",
+	  "learn now where all of the device's file lies",
+	  set_device_action, A_PRELOAD },
 	{ OPT_MAP, "map", optional_argument, " <loopdev>",
 	  "draw where the device's file lies (or --json)",
 	  set_device_action, A_MAP },
@@ -292,7 +296,7 @@ static const struct option_info infos[] = {
 };
 
 /* What does not go together: at most one of each line. */
-static const int exclusive[][12] = {
+static const int exclusive[][13] = {
 	{ 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ 'D', 'c', 'd', 'f', 'l' },
 	{ 'D', 'c', 'd', 'f', 'O' },
@@ -300,12 +304,12 @@ static const int exclusive[][12] = {
 	{ 'L', OPT_OVERLAP },
 	{ OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ OPT_REMOVE, 'l' },
-	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, OPT_REMOVE,
-	  'D', 'a', 'c', 'd', 'f', 'j' },
-	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'l' },
-	{ OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'O' },
-	{ OPT_ATTACH_TAB, OPT_DETACH_TAB, 'J' },
-	{ OPT_MAP, OPT_STAT, OPT_RAW },
+	{ OPT_PRELOAD, OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB,
+	  OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
+	{ OPT_PRELOAD, OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'l' },
+	{ OPT_PRELOAD, OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'O' },
+	{ OPT_PRELOAD, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'J' },
+	{ OPT_PRELOAD, OPT_MAP, OPT_STAT, OPT_RAW },
 };
 
 static const struct option_info *find_info(int key)
@@ -470,7 +474,7 @@ static void refuse_file(const char *device, const char *file)
 	struct stat st;
 
 	if (!strchr(device, '/') && strcmp(device, file) &&
-	    name_number(device) < 0 &&
+	    name_number(device) < 0 && !name_is_devno(device) &&
 	    !stat(device, &st) && S_ISREG(st.st_mode))
 		errx(EXIT_FAILURE, "%s: failed to set up loop device: it is a file "
 		     "(--name %s makes a device of that name)", device, device);
@@ -506,6 +510,7 @@ static int take_arguments(struct request *req, int nr_args, char **args)
 		return 1;
 	case A_DETACH:
 	case A_REMOVE:
+	case A_PRELOAD:
 		for (i = 0; i < nr_args; i++)
 			add_device(req, args[i]);
 		nr = nr_args;

@@ -21,6 +21,7 @@ enum action {
 	A_SET_CAPACITY,
 	A_SET_DIRECT_IO,
 	A_REMOVE,
+	A_PRELOAD,
 	A_MAP,
 	A_STAT,
 	A_ATTACH_TAB,

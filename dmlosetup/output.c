@@ -89,9 +89,12 @@ static char *get_min(const struct loopdev *dev)
 	return get_number(minor(dev->devno));
 }
 
+/* As with losetup, that is the name of the file where nobody gave another. */
 static char *get_ref(const struct loopdev *dev)
 {
-	return *dev->ident.ref ? xstrdup(dev->ident.ref) : NULL;
+	const char *ref = *dev->ident.ref ? dev->ident.ref : dev->path;
+
+	return ref ? xasprintf("%.*s", REF_SIZE - 1, ref) : NULL;
 }
 
 static char *get_majmin(const struct loopdev *dev)
@@ -166,9 +169,9 @@ static const struct column infos[] = {
 	  "backing file inode number", get_back_ino },
 	{ "BACK-MAJ:MIN", 6, 0, STRING, false,
 	  "backing file major:minor device number", get_back_majmin },
-	{ "BACK-MAJ", 6, RIGHT, NUMBER, false,
+	{ "BACK-MAJ", 6, 0, STRING, false,
 	  "backing file major device number", get_back_maj },
-	{ "BACK-MIN", 6, RIGHT, NUMBER, false,
+	{ "BACK-MIN", 6, 0, STRING, false,
 	  "backing file minor device number", get_back_min },
 	{ "MAJ:MIN", 3, 0, STRING, false,
 	  "loop device major:minor number", get_majmin },

@@ -133,12 +133,19 @@ int query_one(const struct output *out, const char *device)
 	return rc;
 }
 
-int query_exists(const char *device)
+int query_direct_io(const char *device)
 {
+	char name[NAME_SIZE];
 	struct loopdev dev;
-	int rc;
+	int rc = devname_get(device, name, &dev);
 
-	rc = find(device, &dev);
 	loopdev_free(&dev);
-	return rc ? warn_query(device, rc) : 0;
+	if (rc == -ENODEV || rc == -ENXIO)
+		return warn_device(device, -ENODEV);
+	if (!rc && !dev.active)
+		rc = -ENXIO;
+	if (!rc)
+		return 0;
+	warnx("%s: set direct io failed: %s", device, strerror(-rc));
+	return -1;
 }

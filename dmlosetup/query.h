@@ -22,7 +22,10 @@ int query_all(const struct output *out, const struct filter *filter);
 
 int query_one(const struct output *out, const char *device);
 
-/* Nothing to do but to say whether there is such a device. */
-int query_exists(const char *device);
+/*
+ * Nothing is to be done for --direct-io, but to say whether there is such a device,
+ * with a file, and whether one may.
+ */
+int query_direct_io(const char *device);
 
 #endif

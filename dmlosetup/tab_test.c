@@ -57,6 +57,8 @@ static const struct {
 	/* No name: what is wrong stands where the file would. */
 	{ "a", NULL, "no file behind the name", 0, 0, 0 },
 	{ "a img", NULL, "'img' is not an absolute path", 0, 0, 0 },
+	{ "253:0 /img", NULL, "'253:0' is no name for a device-mapper device",
+	  0, 0, 0 },
 	{ "a/b /img", NULL, "'a/b' is no name for a device-mapper device",
 	  0, 0, 0 },
 	{ "a /b\\012", NULL, "a control character in the path", 0, 0, 0 },

@@ -138,7 +138,7 @@ unsigned int uuid_part_number(const char *uuid, const char **parent)
 	if (!has_prefix(uuid, UUID_PREFIX_PART))
 		return 0;
 	digits = uuid + strlen(UUID_PREFIX_PART);
-	n = strspn(digits, "0123456789");
+	n = strspn(digits, DIGITS);
 	if (!n || digits[n] != '-')
 		return 0;
 	number = strtoul(digits, NULL, 10);
@@ -178,6 +178,25 @@ int name_number(const char *name)
 	return strcmp(name, again) ? -1 : (int)n;
 }
 
+/* What follows "253:", if that is no more than digits; otherwise NULL. */
+static const char *minor_digits(const char *s)
+{
+	size_t n = strspn(s, DIGITS);
+
+	if (!n || s[n] != ':')
+		return NULL;
+	s += n + 1;
+	return s[strspn(s, DIGITS)] ? NULL : s;
+}
+
+bool name_is_devno(const char *s)
+{
+	const char *minor = minor_digits(s);
+
+	return minor && *minor;
+}
+
+/* Nor "253:": partitions on it would be called like numbers. */
 bool name_is_valid(const char *name)
 {
 	size_t len = strlen(name);
@@ -185,7 +204,7 @@ bool name_is_valid(const char *name)
 	return len && len < NAME_SIZE &&
 		strspn(name, PLAIN_CHARS QUOTE) == len &&
 		strcmp(name, ".") && strcmp(name, "..") &&
-		strcmp(name, "control");
+		strcmp(name, "control") && !minor_digits(name);
 }
 
 /* The kernel's isspace(), which knows Latin-1: 0xA0 is a blank. */

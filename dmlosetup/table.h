@@ -50,7 +50,8 @@
 #define NAME_SIZE		128	/* with the final NUL, as the kernel's */
 
 /* They need no quoting in names, UUIDs and links, nor does a "=". */
-#define PLAIN_CHARS		"0123456789" \
+#define DIGITS			"0123456789"
+#define PLAIN_CHARS		DIGITS \
 				"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
 				"abcdefghijklmnopqrstuvwxyz#+-.:@_"
 
@@ -115,6 +116,9 @@ bool name_format_part(const char *parent, unsigned int number,
  * such a name.
  */
 int name_number(const char *name);
+
+/* "253:0" is the number of a device, and so no name of one. */
+bool name_is_devno(const char *s);
 
 /*
  * A device-mapper name that needs no quoting anywhere. The library would accept

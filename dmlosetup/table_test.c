@@ -211,10 +211,11 @@ static void test_name(void)
 {
 	static const char *const good[] = {
 		"a", "fastloop0", "a-b_c.d", "x=y@z:1+#", "...",
+		"253", ":", ":0", "253:0:0", "253:0p1", "a:0",
 	};
 	static const char *const bad[] = {
 		"", ".", "..", "control", "a/b", "a b", "a\\b", "\xc3\xa0",
-		"a\n", "%41",
+		"a\n", "%41", "253:0", "0:0", "253:",
 	};
 	char name[NAME_SIZE + 1];
 	size_t i;
