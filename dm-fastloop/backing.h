@@ -112,7 +112,7 @@ struct floop_backing {
 	struct mutex watchers_lock;	/* to change watchers; held for a moment */
 	struct list_head watchers;	/* struct floop_watcher */
 	struct work_struct tell_work;	/* tells them */
-	bool mode_changed;		/* since they were told of that last */
+	unsigned int mode_changed;	/* since they were told of that last */
 
 	struct list_head list;		/* of all backings */
 	struct hlist_node by_inode;	/* the same, to be found */

@@ -177,7 +177,8 @@ bool floop_disk_takes_blocks(struct floop_target *target, struct bio *bio,
 	if ((part.bi_sector | part.bi_size >> SECTOR_SHIFT) &
 	    target->block_mask)
 		return false;
-	if (likely(!target->small_blocks) || !bio_has_data(bio))
+	if (likely(!target->small_blocks) ||
+	    floop_op(bio->bi_opf, false) > FLOOP_WRITE)
 		return true;
 
 	__bio_for_each_bvec(bv, bio, pos, part)

@@ -69,7 +69,7 @@ static inline enum floop_verb floop_route_zero(enum floop_kind kind,
 }
 
 /*
- * @disk_takes: it begins and ends between logical blocks of the disk
+ * @disk_takes: see floop_disk_takes(); blocks of the disk, in the file and in memory
  *
  * Any context.
  */

@@ -32,6 +32,7 @@ struct floop_c {
 	struct floop_watcher watcher;
 	bool watched;			/* the watcher is in the list */
 	bool quiet;			/* not in use: nothing to tell */
+	bool missed;			/* that the mode has changed, meanwhile */
 	struct path path;		/* for the table line */
 	unsigned int sector_size;	/* bytes; 0: the disk's */
 	bool no_discard;
@@ -57,8 +58,11 @@ static void floop_tell(struct floop_watcher *watcher, bool mode_changed)
 	const char *mode, *reason;
 	int error;
 
-	if (READ_ONCE(fc->quiet))
+	if (READ_ONCE(fc->quiet)) {
+		if (mode_changed)
+			WRITE_ONCE(fc->missed, true);
 		return;
+	}
 	error = xchg(&fc->target.failed, 0);
 	if (!error && !mode_changed)
 		return;
@@ -345,6 +349,9 @@ static void floop_resume(struct dm_target *ti)
 	if (!fc->watched)
 		floop_backing_watch(fc->target.backing, &fc->watcher);
 	fc->watched = true;
+	if (READ_ONCE(fc->missed) || READ_ONCE(fc->target.failed))
+		floop_backing_tell(fc->target.backing, READ_ONCE(fc->missed));
+	WRITE_ONCE(fc->missed, false);
 }
 
 static void floop_postsuspend(struct dm_target *ti)
