@@ -30,7 +30,10 @@
 #include "partitions.h"
 #include "util.h"
 
-/* Ten seconds in all, for who has a lock and for partitions that somebody uses. */
+/*
+ * Ten seconds in all, for who has a lock, for a device to be resumed, and for partitions
+ * that somebody uses.
+ */
 #define MAX_TRIES	20
 #define DELAY_STEP_MS	50
 
@@ -46,8 +49,7 @@ static bool is_to_be_scanned(const char *node, struct loopdev *dev)
 	char name[NAME_SIZE];
 
 	return !devname_get(node, name, dev) && dev->active && dev->has_ident &&
-		!dev->deferred && !dev->suspended &&
-		dev->ident.flags & IDENT_PARTSCAN;
+		!dev->deferred && dev->ident.flags & IDENT_PARTSCAN;
 }
 
 /* With all locks. Returns 0, or -1 after a message. */
@@ -75,7 +77,7 @@ static int rescan_locked(const char *node, const struct loopdev *dev)
 		return rc;
 	/* It may have changed as long as we had no lock. */
 	if (is_to_be_scanned(node, &now) && !strcmp(now.uuid, dev->uuid))
-		rc = rescan(node, &now);
+		rc = now.suspended ? -EAGAIN : rescan(node, &now);
 	loopdev_free(&now);
 	filelock_release(lock);
 	return rc;
