@@ -32,6 +32,46 @@ traced_bios() {
 	echo >$TRACE/trace
 }
 
+# trace_order DEV DISK: from here on keep what is submitted to them, and what DEV has done.
+trace_order() {
+	local major minor dev disk events=$TRACE/events/block
+	[ -d $events ] || skip "this kernel has no block tracepoints"
+	read -r major minor < <(tr : ' ' <"/sys/class/block/$(basename "$(realpath "$1")")/dev")
+	dev=$((major << 20 | minor))
+	read -r major minor < <(tr : ' ' <"/sys/class/block/${2#/dev/}/dev")
+	disk=$((major << 20 | minor))
+	echo "dev == $dev || dev == $disk" >$events/block_bio_queue/filter
+	echo "dev == $dev" >$events/block_bio_complete/filter
+	cleanup trace_order_end
+	echo >$TRACE/trace
+	echo 1 >$events/block_bio_queue/enable
+	echo 1 >$events/block_bio_complete/enable
+	ORDER_DISK=$major,$minor
+}
+
+trace_order_end() {
+	echo 0 >$TRACE/events/block/block_bio_complete/enable
+	echo 0 >$TRACE/events/block/block_bio_complete/filter
+	trace_end
+}
+
+# flushes_within SECTOR: how many DISK was sent while DEV had the FUA write to that
+# sector under way. Nothing if there was no such write, or it did not end.
+flushes_within() {
+	awk -v disk="$ORDER_DISK" -v sector="$1" '
+		!match($0, /block_bio_[a-z]*: /) { next }
+		{ split(substr($0, RSTART), f, " ") }
+		f[2] != disk && f[4] == sector && f[3] ~ /^F?WF/ {
+			if (f[1] == "block_bio_complete:") {
+				print flushes
+				exit
+			}
+			flushes = 0
+		}
+		f[2] == disk && f[3] ~ /^F/ { flushes++ }' $TRACE/trace
+	echo >$TRACE/trace
+}
+
 # count_calls FUNCTION…: from here on.
 count_calls() {
 	local f
