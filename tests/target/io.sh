@@ -115,9 +115,13 @@ flowing() {
 
 # settled: dev is direct, with I/O going to the disk, and the lease is older than the
 # second under which it would count as one that does not last, and come back later.
+# Until then nothing is to be seen: the hammers leave the machine to others.
 settled() {
 	flowing dev
-	sleep 1.1
+	kill -STOP "${HAMMERS[@]}"
+	nap 1.1
+	kill -CONT "${HAMMERS[@]}"
+	wait_ios 20 dev remapped_reads remapped_writes
 	assert_eq direct "$(status_mode dev)"
 }
 
