@@ -47,9 +47,8 @@ BOOT = 400
 # Tests wait for leases, udev and disks for a tenth of their time: with one guest more
 # than there are processors, those have something to do meanwhile.
 JOBS = os.cpu_count() + 1
-# A guest gets tests whose limits add up to about this, so that all jobs end at
-# about the same time.
-GUEST = 3000
+# A guest gets tests whose limits add up to at least this, unless there are no more.
+GUEST = 400
 
 
 class Test:
@@ -494,26 +493,31 @@ def jobs_for(tests, kernels):
         yield kernel, suffix, hosts, guests
 
 
-def split_jobs(jobs, ready):
-    """(tests, kernel, suffix) for this machine and for each guest, those that
-    take longest first. This machine's run one after the other: they may take
-    each other's time, but not each other's files."""
+def limits(tests):
+    """What they may take in all, in seconds, on a machine that is not busy."""
+    return sum(t.timeout for t in tests)
+
+
+def split_jobs(jobs, ready, at_a_time):
+    """(tests, kernel, suffix) for this machine and for each guest. This machine's
+    run one after the other: they may take each other's time, but not each other's
+    files. Guests have less and less to do, so that all end at about the same time."""
     parts = []
-    hosts = []
+    groups = []
     for kernel, suffix, here, guests in jobs:
         if here:
-            hosts.append((here, kernel, suffix))
-        for group in guests.values():
+            parts.append((here, kernel, suffix))
+        groups += [(limits(group), group, kernel, suffix)
+                   for group in guests.values() if kernel in ready]
+    left = sum(group[0] for group in groups)
+    for _, group, kernel, suffix in sorted(groups, key=lambda g: -g[0]):
+        while group:
             part = []
-            for test in group if kernel in ready else []:
-                if part and sum(t.timeout for t in part) + test.timeout > GUEST:
-                    parts.append((part, kernel, suffix))
-                    part = []
-                part.append(test)
-            if part:
-                parts.append((part, kernel, suffix))
-    parts.sort(key=lambda p: -sum(t.timeout for t in p[0]))
-    return collections.deque(hosts + parts)
+            while group and limits(part) < max(GUEST, left / (2 * at_a_time - 1)):
+                part.append(group.pop(0))
+            left -= limits(part)
+            parts.append((part, kernel, suffix))
+    return collections.deque(parts)
 
 
 def run_parts(runners, parts):
@@ -603,7 +607,7 @@ def main():
             for test in group:
                 report.add(test.name + suffix, Result(
                     "fail", 0, ["what it needs was not built"]))
-    parts.extend(split_jobs(jobs, ready))
+    parts.extend(split_jobs(jobs, ready, len(runners)))
     for t in (t for part in parts for t in part[0]):
         t.timeout *= args.times
     run_parts(runners, parts)
