@@ -34,6 +34,7 @@ help:
 	@echo 'bench     measure, and compare with the bars'
 	@echo 'demo      a guest shows what this is for'
 	@echo 'install   into DESTDIR, PREFIX=$(PREFIX), the module for the kernel of KDIR'
+	@echo 'deb       Debian packages (not here yet)'
 	@echo 'clean     all that was built here (the kernel cache stays)'
 
 module:

@@ -31,8 +31,8 @@
 #include "util.h"
 
 /*
- * Ten seconds in all, for who has a lock, for a device to be resumed, and for partitions
- * that somebody uses.
+ * Ten seconds in all, for who has a lock, has suspended the device since the event, or
+ * uses a partition.
  */
 #define MAX_TRIES	20
 #define DELAY_STEP_MS	50

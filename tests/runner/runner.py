@@ -47,8 +47,9 @@ BOOT = 400
 # Tests wait for leases, udev and disks for a tenth of their time: with one guest more
 # than there are processors, those have something to do meanwhile.
 JOBS = os.cpu_count() + 1
-# A guest gets tests whose limits add up to at least this, unless there are no more.
-GUEST = 400
+# A guest gets tests whose limits add up to at least this, unless there are no more, and
+# to little more than that.
+LEAST, MOST = 400, 3000
 
 
 class Test:
@@ -501,23 +502,28 @@ def limits(tests):
 def split_jobs(jobs, ready, at_a_time):
     """(tests, kernel, suffix) for this machine and for each guest. This machine's
     run one after the other: they may take each other's time, but not each other's
-    files. Guests have less and less to do, so that all end at about the same time."""
+    files. Guests have less and less to do, and begin with those that have most, so that
+    all end at about the same time."""
+    hosts = []
     parts = []
     groups = []
     for kernel, suffix, here, guests in jobs:
         if here:
-            parts.append((here, kernel, suffix))
+            hosts.append((here, kernel, suffix))
         groups += [(limits(group), group, kernel, suffix)
                    for group in guests.values() if kernel in ready]
     left = sum(group[0] for group in groups)
     for _, group, kernel, suffix in sorted(groups, key=lambda g: -g[0]):
+        group = collections.deque(group)
         while group:
             part = []
-            while group and limits(part) < max(GUEST, left / (2 * at_a_time - 1)):
-                part.append(group.pop(0))
+            most = min(max(LEAST, left / (2 * at_a_time - 1)), MOST)
+            while group and limits(part) < most:
+                part.append(group.popleft())
             left -= limits(part)
             parts.append((part, kernel, suffix))
-    return collections.deque(parts)
+    parts.sort(key=lambda part: -limits(part[0]))
+    return collections.deque(hosts + parts)
 
 
 def run_parts(runners, parts):
@@ -579,7 +585,9 @@ def main():
         return 0
     report = Report()
     for t in tests:
-        if t.off and set(t.kernels) & set(kernels):
+        if not set(t.kernels) & set(kernels):
+            report.add(t.name, Result("skip", 0, [f"is for -k {' or '.join(t.kernels)}"]))
+        elif t.off:
             report.add(t.name, Result("skip", 0, [t.off]))
     results = results_directory(args.results)
     guests = []
