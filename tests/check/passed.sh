@@ -8,8 +8,7 @@ unless_passed() {
 	PASSED=$CACHE/passed-${0##*/}
 	SUMS=$(
 		echo "$1"
-		cd "$TOP"
-		sha256sum "tests/check/${0##*/}" "${@:2}"
+		cd "$TOP" && sha256sum "tests/check/${0##*/}" "${@:2}"
 	)
 	if [ "$SUMS" = "$(cat "$PASSED" 2>/dev/null)" ]; then
 		echo "the same had passed"
