@@ -9,12 +9,18 @@ disk_flushes() {
 	awk '{ print $16 }' "/sys/class/block/${1#/dev/}/stat"
 }
 
+# _device_number DEV: sets _MAJOR, _MINOR, and _NUMBER, which is how tracepoints keep it.
+_device_number() {
+	read -r _MAJOR _MINOR < <(tr : ' ' <"/sys/class/block/$(basename "$(realpath "$1")")/dev")
+	_NUMBER=$((_MAJOR << 20 | _MINOR))
+}
+
 # trace_bios DISK: from here on keep what is submitted to it.
 trace_bios() {
 	local dev=$TRACE/events/block/block_bio_queue
 	[ -d $dev ] || skip "this kernel has no block tracepoints"
-	read -r major minor < <(tr : ' ' <"/sys/class/block/${1#/dev/}/dev")
-	echo "dev == $((major << 20 | minor))" >$dev/filter
+	_device_number "$1"
+	echo "dev == $_NUMBER" >$dev/filter
 	cleanup trace_end
 	echo >$TRACE/trace
 	echo 1 >$dev/enable
@@ -34,19 +40,18 @@ traced_bios() {
 
 # trace_order DEV DISK: from here on keep what is submitted to them, and what DEV has done.
 trace_order() {
-	local major minor dev disk events=$TRACE/events/block
+	local dev events=$TRACE/events/block
 	[ -d $events ] || skip "this kernel has no block tracepoints"
-	read -r major minor < <(tr : ' ' <"/sys/class/block/$(basename "$(realpath "$1")")/dev")
-	dev=$((major << 20 | minor))
-	read -r major minor < <(tr : ' ' <"/sys/class/block/${2#/dev/}/dev")
-	disk=$((major << 20 | minor))
-	echo "dev == $dev || dev == $disk" >$events/block_bio_queue/filter
+	_device_number "$1"
+	dev=$_NUMBER
+	_device_number "$2"
+	echo "dev == $dev || dev == $_NUMBER" >$events/block_bio_queue/filter
 	echo "dev == $dev" >$events/block_bio_complete/filter
 	cleanup trace_order_end
 	echo >$TRACE/trace
 	echo 1 >$events/block_bio_queue/enable
 	echo 1 >$events/block_bio_complete/enable
-	ORDER_DISK=$major,$minor
+	ORDER_DISK=$_MAJOR,$_MINOR
 }
 
 trace_order_end() {
