@@ -90,6 +90,9 @@ static int floop_punch_one(struct floop_backing *backing, struct floop_bio *fb)
 	floop_stat_inc(fb->target->stats, FLOOP_PUNCHES);
 	error = floop_file_fallocate(backing, FALLOC_FL_PUNCH_HOLE,
 				     floop_bio_pos(fb), fb->part);
+	/* Before anybody finds a hole there, and leaves a flush nothing to do. */
+	atomic64_inc(&backing->dirty_seq);
+	smp_mb__after_atomic();	/* as in floop_fill_dirty() */
 	/* What it is after an error the file system has to be asked. */
 	if (error ||
 	    floop_map_set(&backing->map, sector, nr_sectors, FLOOP_HOLE, 0,
@@ -117,7 +120,6 @@ void floop_punch(struct floop_backing *backing, struct floop_bio *fb)
 		fb = list_first_entry(&batch, struct floop_bio, list);
 		list_del(&fb->list);
 		error = floop_punch_one(backing, fb);
-		atomic64_inc(&backing->dirty_seq);
 		floop_bio_part_done(fb, errno_to_blk_status(error));
 	}
 	sb_end_write(backing->sb);

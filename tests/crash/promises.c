@@ -48,6 +48,7 @@ struct event {
 	uint32_t seq;		/* PROMISED: the mark's number */
 	uint32_t sector, nr;
 	uint32_t fua;
+	uint32_t discard;	/* zeroes from then on */
 };
 
 struct slot {
@@ -62,7 +63,7 @@ static unsigned char in_use[SECTORS];
 static int dev, control, ledger;
 static const char *log_name;
 static aio_context_t aio;
-static uint32_t seq = 1, marks;
+static uint32_t seq = 1, marks, discards;
 
 /* ---- making ---- */
 
@@ -103,13 +104,13 @@ static void flush(void)
 	mark();
 }
 
-static void pick(struct event *write)
+static void pick(struct event *write, bool discard)
 {
 	uint64_t first, nr;
 	unsigned int i;
 
 	do {
-		write->fua = !(random() % 8);
+		write->fua = !discard && !(random() % 8);
 		if (write->fua) {
 			nr = 8 * (1 + random() % 4);
 			first = FUA_START / SECTOR +
@@ -121,8 +122,10 @@ static void pick(struct event *write)
 			if (!(random() % 4))
 				first = OLD_START / SECTOR +
 					first % ((AREA - OLD_START - LARGEST) / SECTOR);
-			if (random() % 2)
+			if (random() % 2 || discard)
 				first = first / 8 * 8;
+			if (discard)
+				nr = (nr + 7) / 8 * 8;
 		}
 		for (i = 0; i < nr && !in_use[first + i]; i++)
 			;
@@ -136,7 +139,7 @@ static void submit(struct slot *slot)
 	struct iocb *iocb = &slot->iocb;
 	unsigned int i;
 
-	pick(&slot->write);
+	pick(&slot->write, false);
 	slot->write.what = ISSUED;
 	slot->write.seq = ++seq;
 	for (i = 0; i < slot->write.nr; i++)
@@ -154,6 +157,24 @@ static void submit(struct slot *slot)
 	record(slot->write);
 	if (syscall(SYS_io_submit, aio, 1, &iocb) != 1)
 		err(1, "io_submit");
+}
+
+/* Whole blocks, while the slots' writes are under way: they are holes then. */
+static void discard(void)
+{
+	struct event e = { .what = ISSUED, .discard = true };
+	uint64_t range[2];
+
+	pick(&e, true);
+	e.seq = ++seq;
+	record(e);
+	range[0] = (uint64_t)e.sector * SECTOR;
+	range[1] = (uint64_t)e.nr * SECTOR;
+	if (ioctl(dev, BLKDISCARD, range))
+		err(1, "discard");
+	e.what = COMPLETE;
+	record(e);
+	discards++;
 }
 
 static void reap(int min)
@@ -203,6 +224,8 @@ static void make(char **arg)
 			if (!slots[i].busy)
 				submit(&slots[i]);
 		reap(1 + random() % DEPTH);
+		if (!(random() % 4))
+			discard();
 		if (!(random() % 3))
 			flush();
 	}
@@ -210,12 +233,13 @@ static void make(char **arg)
 		busy += slots[i].busy;
 	if (busy)
 		reap(busy);
-	printf("%u writes, %u promises\n", seq - 1, marks);
+	printf("%u writes, %u discards, %u promises\n", seq - 1 - discards, discards,
+	       marks);
 }
 
 /* ---- checking ---- */
 
-static uint32_t promised[SECTORS], issued[SECTORS];
+static uint32_t promised[SECTORS], issued[SECTORS], discarded[SECTORS];
 
 static void raise_to(uint32_t *what, const struct event *write)
 {
@@ -241,6 +265,8 @@ static void read_ledger(const char *path, uint32_t last)
 		switch (e.what) {
 		case ISSUED:
 			raise_to(issued, &e);
+			if (e.discard)
+				raise_to(discarded, &e);
 			break;
 		case COMPLETE:
 			if (beyond)
@@ -279,6 +305,9 @@ static unsigned int check_sector(const unsigned char *buf, uint64_t sector)
 	char what[128];
 
 	if (is >= low && is <= high)
+		return 0;
+	/* A hole, if that was promised or came after what was. */
+	if (!is && sector < SECTORS && discarded[sector] >= low)
 		return 0;
 	stamp_describe(what, sizeof(what), buf);
 	printf("sector %llu: promised write %u, issued up to %u, is %s\n",
