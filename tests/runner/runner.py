@@ -11,6 +11,7 @@ where it runs:
   # kernels: NAMES    the kernels it is for (default: debian, and in a guest debug)
   # timeout: SECONDS  its limit (default: 120 in a guest, 600 on this machine)
   # expect: REGEX     the kernel may say this; may be given several times
+  # prepare: COMMAND  run on this machine, below the tree, before any guest
   # off: REASON       not run, counted as skipped, with the reason
   # long: MINUTES     run only if named or with -a; else counted as skipped
 
@@ -63,6 +64,7 @@ class Test:
         self.kernels = None
         self.timeout = None
         self.expect = []
+        self.prepare = None
         self.off = None
         self.long = None
 
@@ -71,7 +73,8 @@ class Test:
         with open(self.path, encoding="utf-8", errors="replace") as f:
             head = [line.rstrip("\n") for _, line in zip(range(40), f)]
         for line in head:
-            m = re.match(r"#\s*(guest|host|kernels|timeout|expect|off|long):\s*(.*)", line)
+            m = re.match(r"#\s*(guest|host|kernels|timeout|expect|prepare|off|long)"
+                         r":\s*(.*)", line)
             if not m:
                 continue
             key, value = m.group(1), m.group(2).strip()
@@ -83,6 +86,8 @@ class Test:
                 self.timeout = int(value)
             elif key == "long":
                 self.long = value
+            elif key == "prepare":
+                self.prepare = value
             elif key == "off":
                 self.off = value or "is off, and does not say why"
             else:
@@ -564,6 +569,13 @@ def build_all(runner, kernels):
             and runner.build(f"module-{k}", ["tests/vm/module", k])]
 
 
+def prepare_all(runner, tests):
+    """What some tests need besides. Without it they fail, and say why."""
+    for command in sorted({t.prepare for t in tests if t.prepare}):
+        words = shlex.split(command)
+        runner.build("-".join([os.path.basename(words[0]), *words[1:]]), words)
+
+
 def main():
     """Do what the command line says."""
     args = parse_arguments()
@@ -615,6 +627,7 @@ def main():
             for test in group:
                 report.add(test.name + suffix, Result(
                     "fail", 0, ["what it needs was not built"]))
+    prepare_all(runner, [t for part in jobs for group in part[3].values() for t in group])
     parts.extend(split_jobs(jobs, ready, len(runners)))
     for t in (t for part in parts for t in part[0]):
         t.timeout *= args.times
