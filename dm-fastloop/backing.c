@@ -566,8 +566,8 @@ static unsigned long floop_shrink_count(struct shrinker *shrinker,
 }
 
 /*
- * Forgets whole maps, and begins next time with another file. No lock is waited
- * for: I/O that somebody has to end for this memory may be waiting itself.
+ * Begins next time with another file. No lock is waited for: I/O that somebody has
+ * to end for this memory may be waiting itself.
  */
 static unsigned long floop_shrink_scan(struct shrinker *shrinker,
 				       struct shrink_control *sc)
@@ -584,10 +584,9 @@ static unsigned long floop_shrink_scan(struct shrinker *shrinker,
 		list_move_tail(&backing->list, &done);
 		if (!mutex_trylock(&backing->fs_lock))
 			continue;
-		if (!backing->pinned) {
-			nr += backing->map.nr_extents;
-			floop_map_clear(&backing->map);
-		}
+		if (!backing->pinned)
+			nr += floop_map_shrink(&backing->map,
+					       sc->nr_to_scan - nr);
 		mutex_unlock(&backing->fs_lock);
 	}
 	list_splice_tail(&done, &floop_backings);
@@ -599,7 +598,8 @@ static unsigned long floop_shrink_scan(struct shrinker *shrinker,
 static struct shrinker floop_shrinker = {
 	.count_objects	= floop_shrink_count,
 	.scan_objects	= floop_shrink_scan,
-	.seeks		= DEFAULT_SEEKS,
+	/* 20 bytes each, and a hop to the worker to get it back */
+	.seeks		= 8 * DEFAULT_SEEKS,
 };
 
 int floop_backing_module_init(void)

@@ -74,6 +74,7 @@ int floop_map_init(struct floop_extent_map *map, sector_t nr_sectors)
 	map->known = 0;
 	map->holes = 0;
 	map->forgets = 0;
+	map->hand = 0;
 
 	return 0;
 }
@@ -333,4 +334,47 @@ void floop_map_forget_surely(struct floop_extent_map *map, sector_t sector,
 {
 	if (floop_map_forget(map, sector, nr_sectors, GFP_NOIO))
 		floop_map_clear(map);
+}
+
+/* The first @nr ranges that end at the hand or after it. Returns how many. */
+static unsigned long floop_map_at_hand(struct floop_extent_map *map,
+				       unsigned long nr, unsigned long *first,
+				       unsigned long *last)
+{
+	MA_STATE(mas, &map->tree, map->hand, map->hand);
+	unsigned long found = 0;
+	void *entry;
+
+	mtree_lock(&map->tree);
+	mas_for_each(&mas, entry, FLOOP_MAX_SECTORS) {
+		if (!found++)
+			*first = mas.index;
+		*last = mas.last;
+		if (found >= nr)
+			break;
+	}
+	mtree_unlock(&map->tree);
+
+	return found;
+}
+
+unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr)
+{
+	unsigned long first, last, found;
+
+	found = floop_map_at_hand(map, nr, &first, &last);
+	if (!found && map->hand) {
+		map->hand = 0;
+		found = floop_map_at_hand(map, nr, &first, &last);
+	}
+	if (!found)
+		return 0;
+
+	map->hand = last + 1;
+	if (floop_map_forget(map, first, last - first + 1, GFP_NOWAIT)) {
+		found = map->nr_extents;
+		floop_map_clear(map);
+	}
+
+	return found;
 }

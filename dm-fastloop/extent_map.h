@@ -76,6 +76,7 @@ struct floop_extent_map {
 	sector_t known;			/* sectors that are not unknown */
 	sector_t holes;			/* sectors that are FLOOP_HOLE */
 	unsigned long forgets;		/* how often something written was */
+	sector_t hand;			/* where floop_map_shrink() goes on */
 };
 
 /* Largest sector + 1 that a map can hold: the size of the largest loff_t. */
@@ -195,5 +196,12 @@ int floop_map_forget(struct floop_extent_map *map, sector_t sector,
 /* The same, and everything rather than nothing. */
 void floop_map_forget_surely(struct floop_extent_map *map, sector_t sector,
 			     sector_t nr_sectors);
+
+/*
+ * Forgets some ranges, @nr at most but for a lack of memory, from where the last
+ * call ended; at least one, if there is any. Returns how many. Does not sleep, and
+ * has the tree's lock for as long as it takes to look at @nr ranges.
+ */
+unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr);
 
 #endif

@@ -264,6 +264,62 @@ static bool model_op_starve(struct kunit *test, struct model *model,
 }
 #endif
 
+/* What floop_map_shrink() is going to do; returns how many ranges that are. */
+static unsigned long model_shrink(struct model *model, unsigned long nr)
+{
+	unsigned int nr_cells = model->universe->nr_cells;
+	struct cell *cells = model->cells;
+	unsigned long found = 0;
+	unsigned int cell = 0;
+	struct cell range;
+
+	while (cell < nr_cells && (model->border[cell] < model->map.hand ||
+				   cells[cell].kind == FLOOP_UNKNOWN))
+		cell++;
+	/* From the beginning, or all of the range that the hand is in. */
+	if (cell == nr_cells)
+		cell = 0;
+	while (cell && same(model, cell - 1, cell))
+		cell--;
+
+	while (cell < nr_cells && found < nr) {
+		range = cells[cell];
+		found += range.kind != FLOOP_UNKNOWN;
+		while (cell < nr_cells && cells[cell].kind == range.kind &&
+		       cells[cell].difference == range.difference)
+			cells[cell++] = (struct cell){};
+	}
+
+	return found;
+}
+
+/* One call of floop_map_shrink(), sometimes without memory for it. */
+static bool model_shrinks(struct kunit *test, struct model *model)
+{
+	unsigned long all = model->map.nr_extents;
+	unsigned long nr = 1 + pick(model, 8);
+	unsigned long expected = model_shrink(model, nr);
+	bool starve = !pick(model, 4);
+	unsigned long found;
+
+#ifdef CONFIG_FAILSLAB
+	current->fail_nth = starve;
+#endif
+	found = floop_map_shrink(&model->map, nr);
+#ifdef CONFIG_FAILSLAB
+	current->fail_nth = 0;
+#endif
+	if (starve && found == all && !model->map.nr_extents) {
+		memset(model->cells, 0, sizeof(model->cells));
+		return true;
+	}
+	if (found == expected)
+		return true;
+
+	KUNIT_FAIL(test, "forgets %lu ranges, should be %lu", found, expected);
+	return false;
+}
+
 static bool model_step(struct kunit *test, struct model *model, unsigned int i,
 		       unsigned long *nr_failed)
 {
@@ -276,6 +332,11 @@ static bool model_step(struct kunit *test, struct model *model, unsigned int i,
 	if (!pick(model, 2000)) {
 		floop_map_clear(&model->map);
 		memset(model->cells, 0, sizeof(model->cells));
+		all = true;
+	}
+	if (!pick(model, 200)) {
+		if (!model_shrinks(test, model))
+			return false;
 		all = true;
 	}
 	if (op.error || pick(model, 32) ||

@@ -217,7 +217,7 @@ int floop_source_publish(struct floop_backing *backing,
 
 	/* To forget is always safe; what is needed will be learned again. */
 	if (unlikely(backing->map.nr_extents >= READ_ONCE(floop_max_extents)))
-		floop_map_clear(&backing->map);
+		floop_map_shrink(&backing->map, FLOOP_LOOK_AHEAD);
 
 	error = floop_raw_check(&backing->geo, raw, &range);
 	if (error == -ENODATA)
