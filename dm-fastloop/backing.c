@@ -30,6 +30,9 @@
 /* A reserve for each backing: one may lie on a device of another. */
 #define FLOOP_CLONES	4
 
+/* How many ranges whoever has fs_lock forgets when it gives that back. */
+#define FLOOP_FORGET_BATCH	1024
+
 static LIST_HEAD(floop_backings);
 static DEFINE_HASHTABLE(floop_backings_by_inode, 10);
 static DEFINE_MUTEX(floop_backings_lock);	/* of both */
@@ -565,10 +568,43 @@ static unsigned long floop_shrink_count(struct shrinker *shrinker,
 	return nr ? nr : SHRINK_EMPTY;
 }
 
+void floop_backing_forget(struct floop_backing *backing)
+{
+	long nr = min_t(long, atomic_long_read(&backing->forget_due),
+			FLOOP_FORGET_BATCH);
+
+	lockdep_assert_held(&backing->fs_lock);
+
+	atomic_long_sub(nr, &backing->forget_due);
+	if (!backing->pinned)
+		floop_map_shrink(&backing->map, nr, GFP_NOIO);
+}
+
 /*
- * Begins next time with another file. No lock is waited for: I/O that somebody has
- * to end for this memory may be waiting itself.
+ * No lock is waited for: I/O that somebody has to end for this memory may be waiting
+ * itself. Whoever has the lock does it then. Returns how many are, or will be forgotten.
  */
+static unsigned long floop_shrink_backing(struct floop_backing *backing,
+					  unsigned long nr)
+{
+	if (READ_ONCE(backing->pinned))
+		return 0;
+
+	if (mutex_trylock(&backing->fs_lock)) {
+		nr = floop_map_shrink(&backing->map, nr, GFP_NOWAIT);
+		mutex_unlock(&backing->fs_lock);
+		return nr;
+	}
+
+	if (atomic_long_read(&backing->forget_due) >=
+	    READ_ONCE(backing->map.nr_extents))
+		return 0;
+	atomic_long_add(nr, &backing->forget_due);
+
+	return nr;
+}
+
+/* All of a file, a little at a time, then the next one. */
 static unsigned long floop_shrink_scan(struct shrinker *shrinker,
 				       struct shrink_control *sc)
 {
@@ -578,16 +614,13 @@ static unsigned long floop_shrink_scan(struct shrinker *shrinker,
 
 	if (!mutex_trylock(&floop_backings_lock))
 		return SHRINK_STOP;
-	while (nr < sc->nr_to_scan && !list_empty(&floop_backings)) {
+	while (!list_empty(&floop_backings)) {
 		backing = list_first_entry(&floop_backings,
 					   struct floop_backing, list);
+		nr += floop_shrink_backing(backing, sc->nr_to_scan - nr);
+		if (nr >= sc->nr_to_scan)
+			break;
 		list_move_tail(&backing->list, &done);
-		if (!mutex_trylock(&backing->fs_lock))
-			continue;
-		if (!backing->pinned)
-			nr += floop_map_shrink(&backing->map,
-					       sc->nr_to_scan - nr);
-		mutex_unlock(&backing->fs_lock);
 	}
 	list_splice_tail(&done, &floop_backings);
 	mutex_unlock(&floop_backings_lock);

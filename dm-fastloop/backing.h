@@ -84,6 +84,7 @@ struct floop_backing {
 	struct mutex fs_lock;
 	struct mutex sync_lock;		/* see above */
 	unsigned long drained_forgets;	/* map.forgets at a drain; the worker's */
+	atomic_long_t forget_due;	/* ranges; see floop_backing_forget() */
 	struct bio_set clones;		/* of bios that the worker sends */
 	struct bio_vec *fill_vecs;	/* FLOOP_FILL_VECS; the worker's */
 	struct list_head fills;		/* under way; under fs_lock */
@@ -185,6 +186,9 @@ struct floop_bio *floop_backing_pop(struct floop_backing *backing,
 /* Lets the worker look at its queue; any context. */
 void floop_backing_kick(struct floop_backing *backing);
 
+/* Some of what memory reclaim has asked for in vain. fs_lock held; may sleep. */
+void floop_backing_forget(struct floop_backing *backing);
+
 /*
  * Nobody else learns about the file, writes to it or changes the mode. I/O of
  * this backing may have to wait until the lock is released, so memory reclaim
@@ -201,6 +205,8 @@ static inline unsigned int floop_fs_lock(struct floop_backing *backing)
 static inline void floop_fs_unlock(struct floop_backing *backing,
 				   unsigned int noio)
 {
+	if (unlikely(atomic_long_read(&backing->forget_due)))
+		floop_backing_forget(backing);
 	mutex_unlock(&backing->fs_lock);
 	memalloc_noio_restore(noio);
 }

@@ -100,7 +100,7 @@ void floop_map_clear(struct floop_extent_map *map)
 {
 	mtree_lock(&map->tree);
 	floop_map_change_begin(map);
-	/* Cuts the tree off at its root; RCU frees the nodes. */
+	/* Marks all nodes, a while if there are millions of ranges; RCU frees them. */
 	__mt_destroy(&map->tree);
 	/* In 6.1 it also clears the flags: nodes would be freed at once. */
 	map->tree.ma_flags = FLOOP_TREE_FLAGS;
@@ -358,7 +358,8 @@ static unsigned long floop_map_at_hand(struct floop_extent_map *map,
 	return found;
 }
 
-unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr)
+unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr,
+			       gfp_t gfp)
 {
 	unsigned long first, last, found;
 
@@ -370,11 +371,31 @@ unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr)
 	if (!found)
 		return 0;
 
-	map->hand = last + 1;
-	if (floop_map_forget(map, first, last - first + 1, GFP_NOWAIT)) {
+	map->hand = found < nr ? 0 : last + 1;
+	if (floop_map_forget(map, first, last - first + 1, gfp)) {
 		found = map->nr_extents;
 		floop_map_clear(map);
 	}
 
 	return found;
+}
+
+sector_t floop_map_first_unknown(struct floop_extent_map *map, sector_t sector)
+{
+	MA_STATE(mas, &map->tree, sector, sector);
+	void *entry;
+
+	rcu_read_lock();
+	mas_for_each(&mas, entry, FLOOP_MAX_SECTORS) {
+		if (mas.index > sector)
+			break;
+		sector = mas.last + 1;
+		if (need_resched()) {
+			mas_pause(&mas);
+			cond_resched_rcu();
+		}
+	}
+	rcu_read_unlock();
+
+	return sector;
 }

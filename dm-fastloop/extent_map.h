@@ -13,7 +13,7 @@
  * Concurrency: floop_map_lookup() may run in any task, on any number of CPUs,
  * against one mutator; not in an interrupt, where a walk that meets a node which
  * a store on the same CPU is about to replace would not end. Mutators (set,
- * forget, clear) must be serialised by the caller and may sleep. A reader sees
+ * forget, shrink, clear) must be serialised by the caller and may sleep. A reader sees
  * the map either as it was before a mutation or as it is after, never a mixture.
  * If mutations keep it from a firm answer it is told FLOOP_UNKNOWN, which is
  * always safe: unknown ranges are looked up again. So only the mutators' side
@@ -198,10 +198,18 @@ void floop_map_forget_surely(struct floop_extent_map *map, sector_t sector,
 			     sector_t nr_sectors);
 
 /*
- * Forgets some ranges, @nr at most but for a lack of memory, from where the last
- * call ended; at least one, if there is any. Returns how many. Does not sleep, and
- * has the tree's lock for as long as it takes to look at @nr ranges.
+ * Forgets @nr ranges from where the last call ended, but no further than to the end
+ * of the map; then the next call begins at its start. Everything, if there is no
+ * memory for less. Returns how many. May sleep in an allocation with gfp, and has the
+ * tree's lock for as long as it takes to look at so many ranges.
  */
-unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr);
+unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr,
+			       gfp_t gfp);
+
+/*
+ * The first sector from @sector on that is unknown. On the mutators' side; may
+ * sleep.
+ */
+sector_t floop_map_first_unknown(struct floop_extent_map *map, sector_t sector);
 
 #endif

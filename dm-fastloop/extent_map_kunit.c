@@ -509,31 +509,55 @@ static void map_shrink_test(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_EQ(test, floop_map_init(&map, 4096), 0);
-	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 3), 0UL);
+	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 3, GFP_KERNEL), 0UL);
 	for (i = 0; i < 10; i++)
 		KUNIT_ASSERT_EQ(test, floop_map_set(&map, 16 * i, 8,
 						    FLOOP_WRITTEN, 1000, GFP_KERNEL), 0);
 
 	/* As many as were asked for, and the next time the next. */
-	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 3), 3UL);
+	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 3, GFP_KERNEL), 3UL);
 	KUNIT_EXPECT_EQ(test, map.nr_extents, 7UL);
 	KUNIT_EXPECT_EQ(test, floop_map_lookup(&map, 0).nr_sectors, 48ULL);
-	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 3), 3UL);
+	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 3, GFP_KERNEL), 3UL);
 	KUNIT_EXPECT_EQ(test, floop_map_lookup(&map, 0).nr_sectors, 96ULL);
 
 	/* All of a range that has grown over the place where it goes on. */
 	KUNIT_ASSERT_EQ(test, floop_map_set(&map, 80, 24, FLOOP_WRITTEN, 984,
 					    GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 1), 1UL);
+	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 1, GFP_KERNEL), 1UL);
 	KUNIT_EXPECT_EQ(test, floop_map_lookup(&map, 0).nr_sectors, 112ULL);
 
 	/* No further than to the end; then from the beginning. */
 	KUNIT_ASSERT_EQ(test, floop_map_set(&map, 0, 8, FLOOP_HOLE, 0,
 					    GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 100), 3UL);
+	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 100, GFP_KERNEL), 3UL);
 	KUNIT_EXPECT_EQ(test, map.nr_extents, 1UL);
-	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 100), 1UL);
+	KUNIT_EXPECT_EQ(test, floop_map_shrink(&map, 100, GFP_KERNEL), 1UL);
 	KUNIT_EXPECT_EQ(test, map.known, 0ULL);
+	floop_map_exit(&map);
+}
+
+static void map_first_unknown_test(struct kunit *test)
+{
+	struct floop_extent_map map;
+
+	KUNIT_ASSERT_EQ(test, floop_map_init(&map, 4096), 0);
+	KUNIT_EXPECT_EQ(test, floop_map_first_unknown(&map, 7), 7ULL);
+	KUNIT_ASSERT_EQ(test, floop_map_set(&map, 8, 8, FLOOP_HOLE, 0,
+					    GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, floop_map_set(&map, 16, 8, FLOOP_WRITTEN, 1000,
+					    GFP_KERNEL), 0);
+	KUNIT_ASSERT_EQ(test, floop_map_set(&map, 32, 8, FLOOP_FILE, 0,
+					    GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, floop_map_first_unknown(&map, 7), 7ULL);
+	KUNIT_EXPECT_EQ(test, floop_map_first_unknown(&map, 8), 24ULL);
+	KUNIT_EXPECT_EQ(test, floop_map_first_unknown(&map, 23), 24ULL);
+	KUNIT_EXPECT_EQ(test, floop_map_first_unknown(&map, 24), 24ULL);
+	KUNIT_EXPECT_EQ(test, floop_map_first_unknown(&map, 39), 40ULL);
+	KUNIT_ASSERT_EQ(test, floop_map_set(&map, MAX_SECTOR - 8, 8, FLOOP_HOLE,
+					    0, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, floop_map_first_unknown(&map, MAX_SECTOR - 1),
+			MAX_SECTOR);
 	floop_map_exit(&map);
 }
 
@@ -541,6 +565,7 @@ static struct kunit_case extent_map_cases[] = {
 	KUNIT_CASE(map_memo_test),
 	KUNIT_CASE_PARAM(map_case_test, map_cases_gen_params),
 	KUNIT_CASE(map_shrink_test),
+	KUNIT_CASE(map_first_unknown_test),
 	KUNIT_CASE(map_keeps_tree_flags),
 	KUNIT_CASE_PARAM(map_refusal_test, map_refusals_gen_params),
 	KUNIT_CASE_PARAM(map_nomem_test, map_nomems_gen_params),

@@ -82,6 +82,7 @@ struct model {
 	struct rnd_state rnd;
 	struct cell cells[MAX_CELLS];
 	sector_t border[MAX_CELLS + 1];
+	unsigned int hand;		/* a cell: where a shrink goes on */
 };
 
 struct model_op {
@@ -270,11 +271,10 @@ static unsigned long model_shrink(struct model *model, unsigned long nr)
 	unsigned int nr_cells = model->universe->nr_cells;
 	struct cell *cells = model->cells;
 	unsigned long found = 0;
-	unsigned int cell = 0;
+	unsigned int cell = model->hand;
 	struct cell range;
 
-	while (cell < nr_cells && (model->border[cell] < model->map.hand ||
-				   cells[cell].kind == FLOOP_UNKNOWN))
+	while (cell < nr_cells && cells[cell].kind == FLOOP_UNKNOWN)
 		cell++;
 	/* From the beginning, or all of the range that the hand is in. */
 	if (cell == nr_cells)
@@ -289,6 +289,7 @@ static unsigned long model_shrink(struct model *model, unsigned long nr)
 		       cells[cell].difference == range.difference)
 			cells[cell++] = (struct cell){};
 	}
+	model->hand = found < nr ? 0 : cell;
 
 	return found;
 }
@@ -297,7 +298,7 @@ static unsigned long model_shrink(struct model *model, unsigned long nr)
 static bool model_shrinks(struct kunit *test, struct model *model)
 {
 	unsigned long all = model->map.nr_extents;
-	unsigned long nr = 1 + pick(model, 8);
+	unsigned long nr = 1 + pick(model, pick(model, 4) ? 8 : 400);
 	unsigned long expected = model_shrink(model, nr);
 	bool starve = !pick(model, 4);
 	unsigned long found;
@@ -305,7 +306,7 @@ static bool model_shrinks(struct kunit *test, struct model *model)
 #ifdef CONFIG_FAILSLAB
 	current->fail_nth = starve;
 #endif
-	found = floop_map_shrink(&model->map, nr);
+	found = floop_map_shrink(&model->map, nr, GFP_NOWAIT);
 #ifdef CONFIG_FAILSLAB
 	current->fail_nth = 0;
 #endif

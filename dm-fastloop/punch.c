@@ -22,6 +22,7 @@
 #include "file_io.h"
 #include "fill.h"
 #include "punch.h"
+#include "source.h"
 
 #define FLOOP_PUNCH_BATCH	64
 
@@ -113,6 +114,7 @@ void floop_punch(struct floop_backing *backing, struct floop_bio *fb)
 		return;
 	}
 
+	floop_source_make_room(backing);
 	list_add(&fb->list, &batch);
 	floop_punch_collect(backing, &batch);
 	floop_punch_unmap(backing, &batch);

@@ -207,6 +207,15 @@ static int floop_publish_around_written(struct floop_backing *backing,
 	return 0;
 }
 
+/* To forget is always safe; what is needed will be learned again. */
+void floop_source_make_room(struct floop_backing *backing)
+{
+	lockdep_assert_held(&backing->fs_lock);
+
+	if (unlikely(backing->map.nr_extents >= READ_ONCE(floop_max_extents)))
+		floop_map_shrink(&backing->map, FLOOP_LOOK_AHEAD, GFP_NOIO);
+}
+
 int floop_source_publish(struct floop_backing *backing,
 			 const struct floop_raw_extent *raw)
 {
@@ -215,10 +224,7 @@ int floop_source_publish(struct floop_backing *backing,
 
 	lockdep_assert_held(&backing->fs_lock);
 
-	/* To forget is always safe; what is needed will be learned again. */
-	if (unlikely(backing->map.nr_extents >= READ_ONCE(floop_max_extents)))
-		floop_map_shrink(&backing->map, FLOOP_LOOK_AHEAD);
-
+	floop_source_make_room(backing);
 	error = floop_raw_check(&backing->geo, raw, &range);
 	if (error == -ENODATA)
 		return 0;
@@ -265,17 +271,10 @@ void floop_source_look_ahead(struct floop_backing *backing, sector_t sector)
 /* The first byte from @pos on that is not known, or the end of the file. */
 static u64 floop_first_unknown(struct floop_backing *backing, u64 pos)
 {
-	struct floop_answer answer;
+	sector_t sector = floop_map_first_unknown(&backing->map,
+						  pos >> SECTOR_SHIFT);
 
-	while (pos < backing->geo.file_len) {
-		answer = floop_map_lookup(&backing->map, pos >> SECTOR_SHIFT);
-		if (answer.kind == FLOOP_UNKNOWN)
-			return pos;
-		pos += (u64)answer.nr_sectors << SECTOR_SHIFT;
-		cond_resched();
-	}
-
-	return backing->geo.file_len;
+	return min((u64)sector << SECTOR_SHIFT, backing->geo.file_len);
 }
 
 /*

@@ -40,8 +40,9 @@ void floop_source_look_ahead(struct floop_backing *backing, sector_t sector);
 
 /*
  * Learns what is not known yet, from the start of the file, for @budget jiffies
- * at most or until a signal would kill the task. Returns true if all is known
- * then. In a task with user memory; fs_lock held, direct mode.
+ * at most or until a signal would kill the task. Returns true if all has been
+ * learned; some may have been forgotten again. In a task with user memory;
+ * fs_lock held, direct mode.
  */
 bool floop_source_preload(struct floop_backing *backing, unsigned long budget);
 
@@ -56,6 +57,12 @@ bool floop_source_allows(struct inode *inode);
 
 /* Can blocks in the middle of the file be given back? May say yes in vain. */
 bool floop_source_can_punch(struct floop_backing *backing);
+
+/*
+ * Before ranges are added: if there are as many as there may be, forgets some. fs_lock
+ * held; may sleep.
+ */
+void floop_source_make_room(struct floop_backing *backing);
 
 /* Checks one answer and puts it into the map. fs_lock held; may sleep. */
 int floop_source_publish(struct floop_backing *backing,

@@ -75,7 +75,7 @@ static int learn_more(const struct loopdev *dev, struct known *known)
 
 /*
  * Until there is nothing left, or nothing comes any more: some places no file
- * system tells, and a map that gets too large is forgotten.
+ * system tells, and some of a map that gets too large is forgotten.
  */
 static int learn_all(const char *device, const struct loopdev *dev,
 		     struct known *known)
