@@ -31,7 +31,7 @@
 #define FLOOP_CLONES	4
 
 /* How many ranges whoever has fs_lock forgets when it gives that back. */
-#define FLOOP_FORGET_BATCH	1024
+#define FLOOP_FORGET_BATCH	4096
 
 static LIST_HEAD(floop_backings);
 static DEFINE_HASHTABLE(floop_backings_by_inode, 10);
@@ -568,16 +568,24 @@ static unsigned long floop_shrink_count(struct shrinker *shrinker,
 	return nr ? nr : SHRINK_EMPTY;
 }
 
+/*
+ * The worker comes for the rest. Nothing is due once there is nothing left, so not
+ * when the backing is closed, either.
+ */
 void floop_backing_forget(struct floop_backing *backing)
 {
-	long nr = min_t(long, atomic_long_read(&backing->forget_due),
-			FLOOP_FORGET_BATCH);
+	unsigned long due = atomic_long_read(&backing->forget_due);
+	unsigned long nr = min_t(unsigned long, due, FLOOP_FORGET_BATCH);
 
 	lockdep_assert_held(&backing->fs_lock);
 
-	atomic_long_sub(nr, &backing->forget_due);
 	if (!backing->pinned)
-		floop_map_shrink(&backing->map, nr, GFP_NOIO);
+		floop_map_shrink(&backing->map, nr,
+				 GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
+	if (backing->pinned || !backing->map.nr_extents)
+		nr = due;
+	if (atomic_long_sub_return(nr, &backing->forget_due))
+		floop_backing_kick(backing);
 }
 
 /*
@@ -585,47 +593,54 @@ void floop_backing_forget(struct floop_backing *backing)
  * itself. Whoever has the lock does it then. Returns how many are, or will be forgotten.
  */
 static unsigned long floop_shrink_backing(struct floop_backing *backing,
-					  unsigned long nr)
+					  unsigned long nr, bool *busy)
 {
-	if (READ_ONCE(backing->pinned))
-		return 0;
+	unsigned long due, all;
 
-	if (mutex_trylock(&backing->fs_lock)) {
-		nr = floop_map_shrink(&backing->map, nr, GFP_NOWAIT);
+	*busy = !mutex_trylock(&backing->fs_lock);
+	if (!*busy) {
+		nr = backing->pinned ? 0 :
+			floop_map_shrink(&backing->map, nr, GFP_NOWAIT);
 		mutex_unlock(&backing->fs_lock);
 		return nr;
 	}
 
-	if (atomic_long_read(&backing->forget_due) >=
-	    READ_ONCE(backing->map.nr_extents))
+	due = atomic_long_read(&backing->forget_due);
+	all = READ_ONCE(backing->map.nr_extents);
+	if (READ_ONCE(backing->pinned) || due >= all)
 		return 0;
+	nr = min(nr, all - due);
 	atomic_long_add(nr, &backing->forget_due);
+	/* Who has the lock may just have looked. */
+	floop_backing_kick(backing);
 
 	return nr;
 }
 
-/* All of a file, a little at a time, then the next one. */
+/* All of a file, a little at a time, then the next one; who is busy is not waited for. */
 static unsigned long floop_shrink_scan(struct shrinker *shrinker,
 				       struct shrink_control *sc)
 {
 	struct floop_backing *backing;
-	unsigned long nr = 0;
+	unsigned long wanted = sc->nr_to_scan;
+	unsigned long nr;
 	LIST_HEAD(done);
+	bool busy;
 
 	if (!mutex_trylock(&floop_backings_lock))
 		return SHRINK_STOP;
-	while (!list_empty(&floop_backings)) {
+	while (wanted && !list_empty(&floop_backings)) {
 		backing = list_first_entry(&floop_backings,
 					   struct floop_backing, list);
-		nr += floop_shrink_backing(backing, sc->nr_to_scan - nr);
-		if (nr >= sc->nr_to_scan)
-			break;
-		list_move_tail(&backing->list, &done);
+		nr = min(wanted, floop_shrink_backing(backing, wanted, &busy));
+		if (busy || nr < wanted)
+			list_move_tail(&backing->list, &done);
+		wanted -= nr;
 	}
 	list_splice_tail(&done, &floop_backings);
 	mutex_unlock(&floop_backings_lock);
 
-	return nr ? nr : SHRINK_STOP;
+	return wanted < sc->nr_to_scan ? sc->nr_to_scan - wanted : SHRINK_STOP;
 }
 
 static struct shrinker floop_shrinker = {

@@ -186,7 +186,7 @@ struct floop_bio *floop_backing_pop(struct floop_backing *backing,
 /* Lets the worker look at its queue; any context. */
 void floop_backing_kick(struct floop_backing *backing);
 
-/* Some of what memory reclaim has asked for in vain. fs_lock held; may sleep. */
+/* Forgets what memory reclaim has asked for in vain. fs_lock held; may sleep. */
 void floop_backing_forget(struct floop_backing *backing);
 
 /*

@@ -45,6 +45,9 @@
 /* Entries that make a tree have more nodes than a store can need (3 a level) */
 #define FLOOP_ROOM		(32 * MAPLE_RANGE64_SLOTS)
 
+/* How many ranges are forgotten in one mutation, by floop_map_shrink() */
+#define FLOOP_SHRINK_BATCH	128UL
+
 #define FLOOP_TREE_FLAGS	(MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE)
 
 static_assert(FLOOP_FILE <= FLOOP_KIND_MASK);
@@ -358,26 +361,44 @@ static unsigned long floop_map_at_hand(struct floop_extent_map *map,
 	return found;
 }
 
-unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr,
-			       gfp_t gfp)
+/* Few enough that readers do not give up meanwhile. */
+static unsigned long floop_map_shrink_some(struct floop_extent_map *map,
+					   unsigned long nr, gfp_t gfp)
 {
 	unsigned long first, last, found;
 
-	found = floop_map_at_hand(map, nr, &first, &last);
-	if (!found && map->hand) {
-		map->hand = 0;
-		found = floop_map_at_hand(map, nr, &first, &last);
-	}
+	found = floop_map_at_hand(map, min(nr, FLOOP_SHRINK_BATCH), &first,
+				  &last);
 	if (!found)
 		return 0;
 
-	map->hand = found < nr ? 0 : last + 1;
+	map->hand = last + 1;
 	if (floop_map_forget(map, first, last - first + 1, gfp)) {
 		found = map->nr_extents;
+		map->hand = 0;
 		floop_map_clear(map);
 	}
 
 	return found;
+}
+
+unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr,
+			       gfp_t gfp)
+{
+	unsigned long all, found;
+
+	all = floop_map_shrink_some(map, nr, gfp);
+	if (!all && map->hand) {
+		map->hand = 0;
+		all = floop_map_shrink_some(map, nr, gfp);
+	}
+
+	for (found = all; found && all < nr; all += found)
+		found = floop_map_shrink_some(map, nr - all, gfp);
+	if (all < nr)
+		map->hand = 0;
+
+	return all;
 }
 
 sector_t floop_map_first_unknown(struct floop_extent_map *map, sector_t sector)
@@ -392,7 +413,9 @@ sector_t floop_map_first_unknown(struct floop_extent_map *map, sector_t sector)
 		sector = mas.last + 1;
 		if (need_resched()) {
 			mas_pause(&mas);
-			cond_resched_rcu();
+			rcu_read_unlock();
+			cond_resched();
+			rcu_read_lock();
 		}
 	}
 	rcu_read_unlock();

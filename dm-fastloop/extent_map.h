@@ -200,8 +200,7 @@ void floop_map_forget_surely(struct floop_extent_map *map, sector_t sector,
 /*
  * Forgets @nr ranges from where the last call ended, but no further than to the end
  * of the map; then the next call begins at its start. Everything, if there is no
- * memory for less. Returns how many. May sleep in an allocation with gfp, and has the
- * tree's lock for as long as it takes to look at so many ranges.
+ * memory for less. Returns how many. May sleep in an allocation with gfp.
  */
 unsigned long floop_map_shrink(struct floop_extent_map *map, unsigned long nr,
 			       gfp_t gfp);

@@ -300,17 +300,21 @@ static bool model_shrinks(struct kunit *test, struct model *model)
 	unsigned long all = model->map.nr_extents;
 	unsigned long nr = 1 + pick(model, pick(model, 4) ? 8 : 400);
 	unsigned long expected = model_shrink(model, nr);
-	bool starve = !pick(model, 4);
+	bool failed = false;
 	unsigned long found;
 
 #ifdef CONFIG_FAILSLAB
+	bool starve = !pick(model, 4);
+
 	current->fail_nth = starve;
-#endif
 	found = floop_map_shrink(&model->map, nr, GFP_NOWAIT);
-#ifdef CONFIG_FAILSLAB
+	failed = starve && !current->fail_nth;
 	current->fail_nth = 0;
+#else
+	found = floop_map_shrink(&model->map, nr, GFP_NOWAIT);
 #endif
-	if (starve && found == all && !model->map.nr_extents) {
+	if (failed && found == all && !model->map.nr_extents) {
+		model->hand = 0;
 		memset(model->cells, 0, sizeof(model->cells));
 		return true;
 	}
