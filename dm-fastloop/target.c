@@ -250,7 +250,8 @@ static void floop_set_target(struct dm_target *ti, struct floop_c *fc)
 	ti->flush_supported = true;
 	ti->num_discard_bios = fc->target.punch;
 	ti->discards_supported = fc->target.punch;
-	ti->num_write_zeroes_bios = 1;
+	/* Who is refused, kcopyd for one, may not write zeroes instead. */
+	ti->num_write_zeroes_bios = floop_source_can_punch(fc->target.backing);
 	ti->accounts_remapped_io = true;
 	ti->per_io_data_size = sizeof(struct floop_bio);
 	ti->private = fc;
@@ -523,6 +524,10 @@ static void floop_io_hints(struct dm_target *ti, struct queue_limits *limits)
 			max(limits->physical_block_size, size);
 		limits->io_min = max(limits->io_min, size);
 	}
+	/* No more than a bio has a number for, in whole blocks of any size. */
+	limits->max_write_zeroes_sectors =
+		min_t(unsigned int, limits->max_write_zeroes_sectors,
+		      round_down(UINT_MAX, SZ_4K) >> SECTOR_SHIFT);
 	if (fc->target.punch)
 		floop_discard_limits(&fc->target, limits);
 }
