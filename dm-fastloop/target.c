@@ -58,11 +58,12 @@ static void floop_tell(struct floop_watcher *watcher, bool mode_changed)
 	const char *mode, *reason;
 	int error;
 
-	if (READ_ONCE(fc->quiet)) {
-		if (mode_changed)
-			WRITE_ONCE(fc->missed, true);
+	if (mode_changed)
+		WRITE_ONCE(fc->missed, true);
+	smp_mb();	/* pairs with the one in floop_resume() */
+	if (READ_ONCE(fc->quiet))
 		return;
-	}
+	mode_changed = xchg(&fc->missed, false);
 	error = xchg(&fc->target.failed, 0);
 	if (!error && !mode_changed)
 		return;
@@ -350,9 +351,9 @@ static void floop_resume(struct dm_target *ti)
 	if (!fc->watched)
 		floop_backing_watch(fc->target.backing, &fc->watcher);
 	fc->watched = true;
+	smp_mb();	/* floop_tell() sees this device in use, or we what it missed */
 	if (READ_ONCE(fc->missed) || READ_ONCE(fc->target.failed))
-		floop_backing_tell(fc->target.backing, READ_ONCE(fc->missed));
-	WRITE_ONCE(fc->missed, false);
+		floop_backing_tell(fc->target.backing, false);
 }
 
 static void floop_postsuspend(struct dm_target *ti)
