@@ -225,6 +225,8 @@ int floop_source_publish(struct floop_backing *backing,
 	lockdep_assert_held(&backing->fs_lock);
 
 	floop_source_make_room(backing);
+	/* The file system may have been grown, with its disk. */
+	backing->geo.disk_len = bdev_nr_bytes(backing->bdev);
 	error = floop_raw_check(&backing->geo, raw, &range);
 	if (error == -ENODATA)
 		return 0;
