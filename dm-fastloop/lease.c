@@ -457,6 +457,7 @@ static bool floop_is_all_written(struct floop_backing *backing)
 		answer = floop_map_lookup(&backing->map, sector);
 		if (answer.kind != FLOOP_WRITTEN)
 			return false;
+		cond_resched();
 	}
 
 	return end && IS_ALIGNED(i_size_read(floop_backing_inode(backing)),
@@ -534,6 +535,12 @@ static const char *floop_go_pin(struct floop_backing *backing)
 	return error;
 }
 
+/* Others may do that to a pinned file. */
+static bool floop_has_grown(struct floop_backing *backing)
+{
+	return i_size_read(floop_backing_inode(backing)) > backing->geo.file_len;
+}
+
 static const char *floop_pin(struct floop_backing *backing)
 {
 	static const char unwritten[] =
@@ -544,7 +551,9 @@ static const char *floop_pin(struct floop_backing *backing)
 	lockdep_assert_held(&backing->state_lock);
 
 	if (backing->pinned)
-		return NULL;
+		return floop_has_grown(backing) ?
+		       "Cannot pin: it is pinned, and the file has grown since then" :
+		       NULL;
 	if (!backing->bdev)
 		return "Cannot pin: this file system moves blocks";
 	if (!backing->leased[FLOOP_LEASE_DELEG])
@@ -647,7 +656,8 @@ void floop_lease_init(struct floop_backing *backing)
 int floop_lease_module_init(void)
 {
 	floop_recall_wq = alloc_workqueue("fastloop_recall",
-					  WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+					  WQ_UNBOUND | WQ_MEM_RECLAIM,
+					  WQ_UNBOUND_MAX_ACTIVE);
 	return floop_recall_wq ? 0 : -ENOMEM;
 }
 
