@@ -85,6 +85,12 @@ static void floop_retry_work(struct kthread_work *work)
 	struct floop_backing *backing =
 		container_of(work, struct floop_backing, retry_work.work);
 
+	if (READ_ONCE(backing->sb->s_writers.frozen) != SB_UNFROZEN) {
+		kthread_queue_delayed_work(backing->worker, &backing->retry_work,
+					   FLOOP_FREEZE_RETRY);
+		return;
+	}
+
 	spin_lock_irq(&backing->lock);
 	list_splice_tail_init(&backing->blocked, &backing->queue);
 	spin_unlock_irq(&backing->lock);
