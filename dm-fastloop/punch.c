@@ -149,9 +149,7 @@ void floop_punch_allocate(struct floop_backing *backing, struct floop_bio *fb)
 				     end - pos);
 	atomic64_inc(&backing->dirty_seq);
 	sb_end_write(backing->sb);
-	/* Without blocks it reads as zeroes, too. */
-	if (error == -EOPNOTSUPP)
-		error = 0;
+	/* Not supported (ext2, ext3): the block layer writes zeroes, then. */
 	floop_bio_part_done(fb, errno_to_blk_status(error));
 }
 
