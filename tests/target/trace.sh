@@ -90,6 +90,7 @@ count_calls() {
 }
 
 count_end() {
+	[ -d $TRACE/events/calls ] || return 0
 	echo 0 >$TRACE/events/calls/enable
 	echo >$TRACE/kprobe_events
 }
