@@ -51,6 +51,11 @@ uncache() {
 	dd if="$1" iflag=nocache count=0 status=none
 }
 
+# pages_swapped_out: since the guest has started.
+pages_swapped_out() {
+	awk '$1 == "pswpout" { print $2 }' /proc/vmstat
+}
+
 # look NAME: its status, in STATUS and by key in ST (mode and reason too). One
 # process, since processes are what takes time here.
 STATUS=
