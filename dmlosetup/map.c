@@ -15,6 +15,7 @@
 #include "devname.h"
 #include "loopdm.h"
 #include "size.h"
+#include "status.h"
 #include "util.h"
 
 #define MAX_ROWS	16
@@ -46,7 +47,24 @@ struct picture {
 	uint64_t size;			/* bytes */
 	uint64_t bytes[NR_EXTENT_KINDS];
 	size_t fragments;
+	bool has_status;		/* the target told: */
+	struct status status;
 };
+
+/* What the target makes of it: how, and how much of it has been looked up. */
+static void ask_target(struct picture *pic)
+{
+	char *params = NULL;
+
+	pic->has_status = !loopdm_status(pic->dev->uuid, &params) &&
+		!status_parse(params, &pic->status);
+	free(params);
+}
+
+static uint64_t known_bytes(const struct picture *pic)
+{
+	return pic->status.value[STATUS_KNOWN] * SECTOR_SIZE;
+}
 
 static void count(struct picture *pic)
 {
@@ -139,6 +157,11 @@ static void print_legend(const struct picture *pic, bool colour)
 				      100 / pic->size), kinds[kind].help);
 	}
 	printf("%*s%c a fragment begins\n", MARGIN + 1, "", FRAGMENT_SIGN);
+	if (!pic->has_status)
+		return;
+	size_format(known_bytes(pic), size);
+	printf("%*smode %s, %s of the file known\n", MARGIN + 1, "",
+	       pic->status.mode, size);
 }
 
 static void print_picture(const struct picture *pic)
@@ -178,8 +201,14 @@ static void print_json(const struct picture *pic)
 	       pic->dev->name);
 	put_json_string(pic->dev->path);
 	printf(",\n   \"offset\": %" PRIu64 ",\n   \"size\": %" PRIu64 ",\n"
-	       "   \"fragments\": %zu,\n   \"ranges\": [", pic->dev->offset,
-	       pic->size, pic->fragments);
+	       "   \"fragments\": %zu,\n", pic->dev->offset, pic->size,
+	       pic->fragments);
+	if (pic->has_status)
+		printf("   \"mode\": \"%s\",\n   \"known\": %" PRIu64 ",\n",
+		       pic->status.mode, known_bytes(pic));
+	else
+		printf("   \"mode\": null,\n   \"known\": null,\n");
+	printf("   \"ranges\": [");
 	for (; e < end; e++) {
 		printf("%s\n      {\"start\": %" PRIu64 ", \"length\": %" PRIu64
 		       ", \"kind\": \"%s\", \"physical\": ",
@@ -242,6 +271,7 @@ static int show(const char *device, const struct loopdev *dev, bool json)
 		warn_map(device, rc, "of its file");
 	} else {
 		count(&pic);
+		ask_target(&pic);
 		if (json)
 			print_json(&pic);
 		else
