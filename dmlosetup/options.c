@@ -304,6 +304,7 @@ static const int exclusive[][13] = {
 	{ 'L', OPT_OVERLAP },
 	{ OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ OPT_REMOVE, 'l' },
+	{ OPT_REMOVE, 'O' },
 	{ OPT_PRELOAD, OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB,
 	  OPT_REMOVE, 'D', 'a', 'c', 'd', 'f', 'j' },
 	{ OPT_PRELOAD, OPT_MAP, OPT_STAT, OPT_ATTACH_TAB, OPT_DETACH_TAB, 'l' },
