@@ -67,6 +67,14 @@ refused() {
 		fail "$*: wanted '${1##*/}: $want', got '$got'"
 }
 
+# failing_at COUNT ERROR COMMAND…: its COUNT-th ioctl fails.
+failing_at() {
+	local count=$1 error=$2
+	shift 2
+	strace -qq -o /dev/null -e trace=ioctl \
+		-e "inject=ioctl:error=$error:when=$count" "$@"
+}
+
 # silent COMMAND…: it succeeds and says nothing.
 silent() {
 	local got
