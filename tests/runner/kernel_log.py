@@ -1,7 +1,9 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
 """What a kernel's log says about the kernel's health."""
 
 import re
+import sys
 
 # What a kernel says when something is wrong with it, whoever caused it.
 COMPLAINTS = re.compile(
@@ -33,3 +35,14 @@ def read(path):
             return f.read()
     except OSError:
         return ""
+
+
+def main():
+    """Prints the complaints in the files named; fails if there is one, or no file."""
+    bad = [line for path in sys.argv[1:] for line in complaints(read(path) or "WARNING: empty")]
+    print("\n".join(bad))
+    return 1 if bad or len(sys.argv) < 2 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

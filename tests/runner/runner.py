@@ -42,7 +42,7 @@ TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 # A guest that did not even finish a test this long after the test's own limit
 # (which is kept inside the guest) has stopped altogether.
-GRACE = 90
+GRACE = int(os.environ.get("FASTLOOP_GRACE", "90"))
 # And a guest has to boot, which a busy machine makes long.
 BOOT = 400
 # Tests wait for leases, udev and disks for a tenth of their time: with one guest more
@@ -161,6 +161,7 @@ class Report:
     def __init__(self):
         self.count = {"pass": 0, "fail": 0, "skip": 0}
         self.failed = []
+        self.begin = time.monotonic()
         self.lock = threading.Lock()
         print("TAP version 13", flush=True)
 
@@ -207,6 +208,7 @@ class Report:
         """The plan, the failures again, and the line that everybody wants."""
         total = sum(self.count.values())
         print(f"1..{total}")
+        print(f"# {(time.monotonic() - self.begin) / 60:.0f} min")
         for name in self.failed:
             print("# failed: " + name)
         print(f"{self.count['pass']} passed, {self.count['fail']} failed, "
