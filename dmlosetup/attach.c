@@ -55,28 +55,28 @@ static int make_uuid(const struct attach *req, const struct backfile *file,
  * A device in the place of the placeholder of its name, if there is one, which
  * *@claimed says. After a failure that is back.
  */
-static int create_device(const struct attached *dev, const struct mapping *map,
-			 int *hold, bool *claimed)
+static int create_device(const struct attach *req, const struct attached *dev,
+			 const struct mapping *map, bool *claimed)
 {
 	int rc = placeholder_claim(dev->name, claimed);
 
 	if (rc)
 		return rc;
-	rc = loopdm_create(dev->name, dev->uuid, map, hold);
+	rc = loopdm_create(dev->name, dev->uuid, map, req->hold);
 	if (rc && *claimed)
 		loopdm_create_free(dev->name);
 	return rc;
 }
 
 /* Under the name that was asked for. */
-static int create_named(const struct attached *dev, const struct mapping *map,
-			int *hold, bool *claimed)
+static int create_named(const struct attach *req, const struct attached *dev,
+			const struct mapping *map, bool *claimed)
 {
 	unsigned int tries;
 	int rc;
 
 	for (tries = 0; tries < NUMBERS_MAX_TRIES; tries++) {
-		rc = create_device(dev, map, hold, claimed);
+		rc = create_device(req, dev, map, claimed);
 		if (rc == -EEXIST && placeholder_drop_unfinished(dev->name))
 			rc = -ESTALE;
 		if (rc != -ESTALE)
@@ -86,8 +86,8 @@ static int create_named(const struct attached *dev, const struct mapping *map,
 }
 
 /* Under the first free number. With others about, some near that one will do. */
-static int create_numbered(struct attached *dev, const struct mapping *map,
-			   int *hold, bool *claimed)
+static int create_numbered(const struct attach *req, struct attached *dev,
+			   const struct mapping *map, bool *claimed)
 {
 	unsigned int tries;
 	int rc, n;
@@ -97,7 +97,7 @@ static int create_numbered(struct attached *dev, const struct mapping *map,
 		if (n < 0)
 			return n;
 		snprintf(dev->name, sizeof(dev->name), NAME_PREFIX "%d", n);
-		rc = create_device(dev, map, hold, claimed);
+		rc = create_device(req, dev, map, claimed);
 		if (rc != -EEXIST && rc != -ESTALE)
 			break;
 	}
@@ -105,13 +105,13 @@ static int create_numbered(struct attached *dev, const struct mapping *map,
 }
 
 static int create(const struct attach *req, struct attached *dev,
-		  struct mapping *map, int *hold, bool *claimed)
+		  struct mapping *map, bool *claimed)
 {
 	int rc;
 
 	for (;;) {
-		rc = req->device ? create_named(dev, map, hold, claimed) :
-				   create_numbered(dev, map, hold, claimed);
+		rc = req->device ? create_named(req, dev, map, claimed) :
+				   create_numbered(req, dev, map, claimed);
 		/* What access() cannot know: a server, or a security module. */
 		if (map->read_only || (rc != -EROFS && rc != -EACCES))
 			return rc;
@@ -119,27 +119,16 @@ static int create(const struct attach *req, struct attached *dev,
 	}
 }
 
-/* It stays from now on, and its partitions, which keep it, do so first. */
-static int release(const struct attached *made, int *hold,
-		   struct held_parts *parts)
-{
-	int rc = partitions_release(parts);
-	int res = loopdm_release(made->uuid, *hold);
-
-	*hold = -1;
-	return rc ? rc : res;
-}
-
-/*
- * Takes back a device that was complete, and its partitions. They are to stay
- * first: who closed them last would not know when they are gone.
- */
-static void undo(const struct attached *made, int *hold,
-		 struct held_parts *parts, bool claimed)
+/* Takes back a device that was complete, and its partitions. */
+static void undo(const struct attach *req, const struct attached *made,
+		 bool claimed)
 {
 	struct loopdev dev;
 
-	release(made, hold, parts);
+	if (req->hold) {
+		loopdm_release(made->uuid, *req->hold);
+		*req->hold = -1;
+	}
 	if (!loopdm_get(made->name, &dev) && !strcmp(dev.uuid, made->uuid))
 		detach_loopdev(&dev);
 	loopdev_free(&dev);
@@ -147,7 +136,7 @@ static void undo(const struct attached *made, int *hold,
 		loopdm_create_free(made->name);
 }
 
-static int scan(const char *name, struct held_parts *parts)
+static int scan(const char *name)
 {
 	struct loopdev dev;
 	int rc;
@@ -156,41 +145,30 @@ static int scan(const char *name, struct held_parts *parts)
 	if (rc)
 		warn_setup(name, rc, NULL);
 	else
-		rc = partitions_scan_held(&dev, parts);
+		rc = partitions_scan(&dev);
 	loopdev_free(&dev);
 	return rc ? -1 : 0;
 }
 
-/*
- * Killed before its name is known, we leave no device: until then it is one that goes
- * at its last close. Who wants that for longer has given a place for the descriptor.
- */
 static int create_and_show(const struct attach *req, struct attached *dev,
 			   struct mapping *map)
 {
-	struct held_parts parts = { 0 };
-	int fd = -1, *hold = req->hold ? req->hold : &fd;
 	bool claimed;
-	int rc = create(req, dev, map, hold, &claimed);
+	int rc = create(req, dev, map, &claimed);
 
 	if (rc) {
 		warn_setup(req->file, rc, loopdm_reason());
 		return -1;
 	}
 	if (req->partscan)
-		rc = scan(dev->name, &parts);
+		rc = scan(dev->name);
 	if (!rc && signals_pending())
 		rc = -1;
 	if (!rc && req->show)
 		rc = devname_print(dev->name);
-	if (!rc && !req->hold) {
-		rc = release(dev, hold, &parts);
-		if (rc)
-			warn_setup(req->file, rc, loopdm_reason());
-	}
 	if (rc)
-		undo(dev, hold, &parts, claimed);
-	return rc ? -1 : 0;
+		undo(req, dev, claimed);
+	return rc;
 }
 
 /* Returns 0, or -1 after a message. */

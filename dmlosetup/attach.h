@@ -29,7 +29,7 @@ struct attach {
 	bool overlap;		/* with another one that writes */
 	bool show;		/* print the name of the device */
 	struct attached *made;	/* which one it has become; may be NULL */
-	int *hold;		/* see loopdm_create(); NULL: the device stays */
+	int *hold;		/* see loopdm_create(); -1, or NULL for none */
 };
 
 /*

@@ -145,7 +145,6 @@ int detach_all(bool wait)
 			res = warn_detach(path, rc);
 		}
 	}
-	partitions_remove_orphans();
 	for (i = 0; wait && i < nr; i++)
 		if (devs[i].deferred)
 			detach_wait_for(&devs[i]);

@@ -184,10 +184,10 @@ static int fill(struct loopdev *dev, struct dm_task *dmt)
 		return -ENXIO;
 	snprintf(dev->name, sizeof(dev->name), "%s", dm_task_get_name(dmt));
 	snprintf(dev->uuid, sizeof(dev->uuid), "%s", dm_task_get_uuid(dmt));
-	dev->active = info.live_table;
 	if (!uuid_is_ours(dev->uuid))
 		return -ENODEV;
 	dev->devno = makedev(info.major, info.minor);
+	dev->active = info.live_table;
 	dev->read_only = info.read_only;
 	dev->deferred = info.deferred_remove;
 	dev->suspended = info.suspended;
@@ -509,14 +509,6 @@ static int resume(const char *uuid)
 	return rc;
 }
 
-/* There is a node then, of size 0, and nothing is used by the device. */
-static int load_free(const char *uuid, dev_t devno)
-{
-	const struct mapping map = { .target = FREE_TARGET, .sectors = 1 };
-
-	return load(uuid, devno, &map);
-}
-
 /* By the kernel's own node: udev makes the others, and does so after resume(). */
 static int open_until_close(const char *uuid, dev_t devno)
 {
@@ -536,15 +528,12 @@ static int open_until_close(const char *uuid, dev_t devno)
 	return fd;
 }
 
-int loopdm_release(const char *uuid, int fd)
+void loopdm_release(const char *uuid, int fd)
 {
-	int rc;
-
 	if (fd < 0)
-		return 0;
-	rc = loopdm_keep_at_close(uuid);
+		return;
+	loopdm_keep_at_close(uuid);
 	close(fd);
-	return rc;
 }
 
 int loopdm_create(const char *name, const char *uuid, const struct mapping *map,
@@ -559,14 +548,10 @@ int loopdm_create(const char *name, const char *uuid, const struct mapping *map,
 	rc = create_empty(name, uuid, &devno);
 	if (rc)
 		return rc;
-	/* Killed from here on we leave nothing, before that an empty name. */
-	if (hold) {
-		rc = load_free(uuid, devno);
-		if (!rc)
-			fd = open_until_close(uuid, devno);
-	}
-	if (!rc)
-		rc = load(uuid, devno, map);
+	rc = load(uuid, devno, map);
+	/* The kernel has made the node by now, but there is nothing to use yet. */
+	if (!rc && hold)
+		fd = open_until_close(uuid, devno);
 	if (!rc)
 		rc = resume(uuid);
 	if (rc) {
@@ -608,6 +593,7 @@ static int rename_free(const char *from, const char *to)
  */
 int loopdm_create_free(const char *name)
 {
+	const struct mapping map = { .target = FREE_TARGET, .sectors = 1 };
 	uint64_t random = random_u64();
 	char uuid[UUID_SIZE];
 	dev_t devno;
@@ -617,7 +603,7 @@ int loopdm_create_free(const char *name)
 	rc = create_empty(uuid, uuid, &devno);
 	if (rc)
 		return rc;
-	rc = load_free(uuid, devno);
+	rc = load(uuid, devno, &map);
 	if (!rc)
 		rc = rename_free(uuid, name);
 	if (rc) {
@@ -627,19 +613,6 @@ int loopdm_create_free(const char *name)
 	}
 	sync_node(name, devno);
 	return 0;
-}
-
-bool loopdm_exists(const char *uuid)
-{
-	struct dm_task *dmt = new_task(DM_DEVICE_INFO, NULL, uuid);
-	struct dm_info info;
-	bool exists;
-
-	if (!dmt)
-		return false;
-	exists = !run(dmt) && dm_task_get_info(dmt, &info) && info.exists;
-	dm_task_destroy(dmt);
-	return exists;
 }
 
 bool loopdm_maps(const char *uuid, const struct mapping *map)

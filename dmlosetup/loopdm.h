@@ -55,10 +55,7 @@ int loopdm_check(void);
 /* More about the last failure, or NULL. Valid until the next call. */
 const char *loopdm_reason(void);
 
-/*
- * -ENXIO: no such device. -ENODEV: there is one, and it is not ours; of that its
- * name, UUID and active are known.
- */
+/* -ENXIO: no such device. -ENODEV: there is one, and it is not ours. */
 int loopdm_get(const char *name, struct loopdev *dev);
 void loopdev_free(struct loopdev *dev);
 
@@ -98,8 +95,8 @@ int loopdm_each_name(const char *name_prefix, const char *uuid_prefix,
 int loopdm_create(const char *name, const char *uuid,
 		  const struct mapping *map, int *hold);
 
-/* Ends that, if @fd is one. After a failure the device goes all the same. */
-int loopdm_release(const char *uuid, int fd);
+/* Ends that, if @fd is one: who closed it last would not know when it is gone. */
+void loopdm_release(const char *uuid, int fd);
 
 /*
  * The same for a placeholder: a node of size 0, to be claimed later. The reason of
@@ -109,9 +106,6 @@ int loopdm_create_free(const char *name);
 
 /* True if the live table of the device with this UUID is just that. */
 bool loopdm_maps(const char *uuid, const struct mapping *map);
-
-/* Is there one with this UUID, whoever made it? */
-bool loopdm_exists(const char *uuid);
 
 /* Replaces the table, in one step for those who use the device. */
 int loopdm_reload(const struct loopdev *dev, const struct mapping *map);

@@ -30,14 +30,8 @@ struct part {
 	bool exists;		/* or what cannot be removed is in its place */
 };
 
-struct held_part {
-	char uuid[UUID_SIZE];
-	int fd;
-};
-
 struct parts {
 	const struct loopdev *dev;
-	struct held_parts *held;	/* NULL: those that are made stay */
 	struct part *part;
 	size_t nr;
 	char node[DEVNAME_SIZE];	/* of dev */
@@ -216,52 +210,6 @@ void partitions_remove_unfinished(const struct loopdev *dev)
 			 (void *)dev);
 }
 
-/* Was begun for a device that went with its maker, see partitions_scan_held()? */
-static bool is_orphan(const char *name, char uuid[static UUID_SIZE])
-{
-	struct loopdev dev;
-	const char *parent;
-	int rc = loopdm_get(name, &dev);
-
-	loopdev_free(&dev);
-	strcpy(uuid, dev.uuid);
-	return rc == -ENODEV && !dev.active &&
-		uuid_part_number(dev.uuid, &parent) && uuid_is_ours(parent) &&
-		!loopdm_exists(parent);
-}
-
-static int remove_orphan(const char *name, void *data __attribute__((unused)))
-{
-	char uuid[UUID_SIZE];
-
-	if (is_orphan(name, uuid))
-		loopdm_remove(name, uuid);
-	return 0;
-}
-
-void partitions_remove_orphans(void)
-{
-	loopdm_each_name(NULL, UUID_PREFIX_PART, remove_orphan, NULL);
-}
-
-/* Open from before it is live, if there is somewhere to put that. */
-static int create_part(const struct parts *parts, const struct part *part)
-{
-	struct held_parts *held = parts->held;
-	struct held_part *last;
-	int rc;
-
-	if (!held)
-		return loopdm_create(part->name, part->uuid, &part->map, NULL);
-	held->part = xrealloc(held->part, (held->nr + 1) * sizeof(*held->part));
-	last = &held->part[held->nr];
-	strcpy(last->uuid, part->uuid);
-	rc = loopdm_create(part->name, part->uuid, &part->map, &last->fd);
-	if (!rc)
-		held->nr++;
-	return rc;
-}
-
 static void make_missing(struct parts *parts)
 {
 	char node[DEVNAME_SIZE];
@@ -276,11 +224,7 @@ static void make_missing(struct parts *parts)
 		/* The kernel takes neither its name nor its UUID twice. */
 		if (!parts->rescan)
 			loopdm_remove(part->name, part->uuid);
-		rc = create_part(parts, part);
-		if (rc == -EEXIST) {
-			remove_orphan(part->name, NULL);
-			rc = create_part(parts, part);
-		}
+		rc = loopdm_create(part->name, part->uuid, &part->map, NULL);
 		if (rc) {
 			devname_path(part->name, node);
 			warn_scan(node, rc);
@@ -307,31 +251,11 @@ static int scan(struct parts *parts)
 
 int partitions_scan(const struct loopdev *dev)
 {
-	return partitions_scan_held(dev, NULL);
-}
-
-int partitions_scan_held(const struct loopdev *dev, struct held_parts *held)
-{
-	struct parts parts = { .dev = dev, .held = held };
+	struct parts parts = { .dev = dev };
 
 	devname_path(dev->name, parts.node);
 	loopdm_wait_for_node(dev->name, dev->devno);
 	return scan(&parts);
-}
-
-int partitions_release(struct held_parts *held)
-{
-	size_t i;
-	int rc, res = 0;
-
-	for (i = 0; i < held->nr; i++) {
-		rc = loopdm_release(held->part[i].uuid, held->part[i].fd);
-		if (!res)
-			res = rc;
-	}
-	free(held->part);
-	*held = (struct held_parts){ 0 };
-	return res;
 }
 
 int partitions_rescan(const struct loopdev *dev, const char *node)

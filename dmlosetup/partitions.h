@@ -19,18 +19,6 @@
 int partitions_scan(const struct loopdev *dev);
 
 /*
- * The same for a device that goes at its last close, see loopdm_create(). So do its
- * partitions, which would keep it, until partitions_release().
- */
-struct held_parts {
-	struct held_part *part;
-	size_t nr;
-};
-
-int partitions_scan_held(const struct loopdev *dev, struct held_parts *held);
-int partitions_release(struct held_parts *held);
-
-/*
  * The same for who was not asked by the user, with a node of the device: leaves
  * alone what somebody may be making or removing just now. That is a failure, too.
  */
@@ -46,8 +34,5 @@ bool partitions_exist(const struct loopdev *dev);
  * table yet, and so are on nothing.
  */
 void partitions_remove_unfinished(const struct loopdev *dev);
-
-/* The same for those whose device is gone. */
-void partitions_remove_orphans(void);
 
 #endif

@@ -15,8 +15,7 @@ every() {
 # the first that has to do with the device-mapper: killed at any other, it leaves
 # what it leaves at the next one of these.
 points() {
-	# As in killed_at: on a terminal or /dev/null stdio makes one more call.
-	strace -o trace "$@" >printed
+	strace -o trace "$@" >/dev/null
 	awk -F '(' '/^[a-z]/ { n[$1]++; if (/\/dev\/mapper\/control/) on = 1 }
 		on && /^(ioctl|sem[a-z]*|mknod|mknodat|unlink|symlink|write|mount|ftruncate|fallocate)\(/ {
 			print $1, n[$1] }' trace |
@@ -30,19 +29,13 @@ points() {
 			}'
 }
 
-# killed_at NAME COUNT COMMAND…: what it has printed is in the file "printed".
+# killed_at NAME COUNT COMMAND…
 killed_at() {
 	local name=$1 count=$2 rc=0
 	shift 2
 	{ strace -qq -f -o /dev/null -e "trace=$name" \
-		-e "inject=$name:signal=KILL:when=$count" "$@" >printed || rc=$?; } 2>/dev/null
+		-e "inject=$name:signal=KILL:when=$count" "$@" >/dev/null || rc=$?; } 2>/dev/null
 	assert_eq 137 "$rc" "status of $* killed at $name $count"
-}
-
-none_listed() {
-	local list
-	list=$(dmlosetup -l)
-	[ -z "$list" ]
 }
 
 is_live() {
