@@ -44,7 +44,7 @@ TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 # (which is kept inside the guest) has stopped altogether.
 GRACE = int(os.environ.get("FASTLOOP_GRACE", "90"))
 # And a guest has to boot, which a busy machine makes long.
-BOOT = 400
+BOOT = 150
 # Tests wait for leases, udev and disks for a tenth of their time: with one guest more
 # than there are processors, those have something to do meanwhile.
 JOBS = os.cpu_count() + 1
@@ -219,9 +219,10 @@ class Report:
 class Runner:
     """Runs tests and files what they leave under the results directory."""
 
-    def __init__(self, report, results, guests, cpus=None):
+    def __init__(self, report, results, guests, args):
         self.report = report
-        self.cpus = cpus
+        self.cpus = args.cpus
+        self.boot = BOOT * args.times
         self.again = set()
         self.results = results
         self.guests = guests
@@ -329,7 +330,7 @@ class Runner:
         is gone. Returns those that a fresh guest has to run."""
         begin = time.monotonic()
         left = list(tests)
-        deadline = begin + BOOT
+        deadline = begin + self.boot
         while left:
             test = left[0]
             status = os.path.join(share, test.name, "status")
@@ -352,7 +353,7 @@ class Runner:
         if not left:
             # It still unloads the module and looks for leaks.
             try:
-                self.child.wait(BOOT + GRACE)
+                self.child.wait(self.boot + GRACE)
             except subprocess.TimeoutExpired:
                 self.stop()
                 self.report.add(f"guest-{self.number}/end{suffix}",
@@ -605,7 +606,7 @@ def main():
             report.add(t.name, Result("skip", 0, [t.off]))
     results = results_directory(args.results)
     guests = []
-    runners = [Runner(report, results, guests, args.cpus) for _ in range(max(1, args.jobs))]
+    runners = [Runner(report, results, guests, args) for _ in range(max(1, args.jobs))]
     runner = runners[0]
     parts = collections.deque()
 
