@@ -32,7 +32,7 @@ struct floop_c {
 	struct floop_watcher watcher;
 	bool watched;			/* the watcher is in the list */
 	bool quiet;			/* not in use: nothing to tell */
-	bool missed;			/* that the mode has changed, meanwhile */
+	int missed;			/* the mode has changed, meanwhile */
 	struct path path;		/* for the table line */
 	unsigned int sector_size;	/* bytes; 0: the disk's */
 	bool no_discard;
@@ -59,11 +59,11 @@ static void floop_tell(struct floop_watcher *watcher, bool mode_changed)
 	int error;
 
 	if (mode_changed)
-		WRITE_ONCE(fc->missed, true);
+		WRITE_ONCE(fc->missed, 1);
 	smp_mb();	/* pairs with the one in floop_resume() */
 	if (READ_ONCE(fc->quiet))
 		return;
-	mode_changed = xchg(&fc->missed, false);
+	mode_changed = xchg(&fc->missed, 0);
 	error = xchg(&fc->target.failed, 0);
 	if (!error && !mode_changed)
 		return;
