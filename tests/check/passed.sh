@@ -16,6 +16,19 @@ unless_passed() {
 	fi
 }
 
+# which_passed COMMON FILE…: CHANGED is those files, below $TOP, that have not passed with
+# the same COMMON before.
+which_passed() {
+	local common file
+	PASSED=$CACHE/passed-${0##*/}
+	common=$(sha256sum <<<"$1")
+	SUMS=$(cd "$TOP" && sha256sum "${@:2}" | sed "s/^/${common%% *} /")
+	CHANGED=()
+	while read -r _ _ file; do
+		CHANGED+=("$file")
+	done < <(grep -vxFf <(cat "$PASSED" 2>/dev/null) <<<"$SUMS")
+}
+
 # passed: nothing was found; to be called last. A trap would also be told of success by
 # a check that is killed.
 passed() {
