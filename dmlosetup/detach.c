@@ -9,6 +9,7 @@
 #include "devname.h"
 #include "loopdm.h"
 #include "partitions.h"
+#include "progress.h"
 #include "sysfs.h"
 #include "users.h"
 #include "util.h"
@@ -98,6 +99,17 @@ int detach_device(const char *device, struct loopdev *dev)
 	return rc ? warn_detach(device, rc) : 0;
 }
 
+/* Scripts take what losetup says, which is nothing; people want to know. */
+static void tell_if_in_use(const struct loopdev *dev)
+{
+	char path[DEVNAME_SIZE];
+
+	if (!progress_is_seen() || !sysfs_is_dm(dev->devno, dev->uuid))
+		return;
+	devname_path(dev->name, path);
+	warnx("%s: in use, removed when it is closed", path);
+}
+
 void detach_wait_for(const struct loopdev *dev)
 {
 	while (sysfs_is_dm(dev->devno, dev->uuid))
@@ -115,7 +127,7 @@ int detach_devices(const char *const *devices, size_t nr, bool wait)
 		if (detach_device(devices[i], &devs[detached]))
 			res = -1;
 		else
-			detached++;
+			tell_if_in_use(&devs[detached++]);
 	}
 	/* Only now: one may be in use by the next. */
 	for (i = 0; wait && i < detached; i++)
@@ -140,10 +152,12 @@ int detach_all(bool wait)
 		rc = detach_loopdev(&devs[i]);
 		/* -ENXIO: somebody else was faster. */
 		devs[i].deferred = !rc || rc == -ENXIO;
-		if (!devs[i].deferred) {
-			devname_path(devs[i].name, path);
-			res = warn_detach(path, rc);
+		if (devs[i].deferred) {
+			tell_if_in_use(&devs[i]);
+			continue;
 		}
+		devname_path(devs[i].name, path);
+		res = warn_detach(path, rc);
 	}
 	for (i = 0; wait && i < nr; i++)
 		if (devs[i].deferred)
