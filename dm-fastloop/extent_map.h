@@ -11,9 +11,8 @@
  * system. Bytes are turned into sectors in map_source.c and nowhere else.
  *
  * Concurrency: floop_map_lookup() may run in any task, on any number of CPUs,
- * against one mutator; not in an interrupt, where a walk that meets a node which
- * a store on the same CPU is about to replace would not end. Mutators (set,
- * forget, shrink, clear) must be serialised by the caller and may sleep. A reader sees
+ * against one mutator. Mutators (set, forget, shrink, clear) must be serialised by the
+ * caller and may sleep. A reader sees
  * the map either as it was before a mutation or as it is after, never a mixture.
  * If mutations keep it from a firm answer it is told FLOOP_UNKNOWN, which is
  * always safe: unknown ranges are looked up again. So only the mutators' side
@@ -27,13 +26,15 @@
 
 #include <linux/compiler.h>
 #include <linux/limits.h>
-#include <linux/maple_tree.h>
 #include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/seqlock.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
+
+#include "range_tree.h"
 
 enum floop_kind {
 	FLOOP_UNKNOWN,		/* not looked up yet */
@@ -66,7 +67,8 @@ struct floop_memos {
 };
 
 struct floop_extent_map {
-	struct maple_tree tree;
+	struct floop_tree tree;
+	spinlock_t lock;		/* of a change, which readers see whole */
 	seqcount_spinlock_t seq;	/* odd while the tree is being changed */
 	u64 changes;			/* how many there have been; from 1 on */
 	struct floop_memos __percpu *memos;

@@ -8,29 +8,31 @@
  * matter can be intercepted, and so that dm-fastloop.ko is not needed.
  */
 #include <kunit/test.h>
-#include <linux/maple_tree.h>
 #include <linux/module.h>
 
-static void *test_mas_store(struct ma_state *mas, void *entry);
-static void *test_mas_walk(struct ma_state *mas);
+#include "range_tree.h"
 
-#define mas_store	test_mas_store
-#define mas_walk	test_mas_walk
+static struct floop_node *test_nodes_alloc(unsigned int nr, gfp_t gfp);
+static void *test_tree_find(const struct floop_tree *tree, unsigned long index,
+			    unsigned long *first, unsigned long *last);
+
+#define floop_nodes_alloc	test_nodes_alloc
+#define floop_tree_find		test_tree_find
 #include "extent_map.c"
-#undef mas_store
-#undef mas_walk
+#undef floop_nodes_alloc
+#undef floop_tree_find
 
-/* How many of the next stores find no memory */
-static int stores_to_fail;
+/* The next nodes cannot be had */
+static bool no_memory;
+/* What the last ones were wanted with */
+static gfp_t gfp_used;
 
-static void *test_mas_store(struct ma_state *mas, void *entry)
+static struct floop_node *test_nodes_alloc(unsigned int nr, gfp_t gfp)
 {
-	if (stores_to_fail) {
-		stores_to_fail--;
-		mas->node = MA_ERROR(-ENOMEM);
+	gfp_used = gfp;
+	if (no_memory)
 		return NULL;
-	}
-	return mas_store(mas, entry);
+	return floop_nodes_alloc(nr, gfp);
 }
 
 /* What happens in the middle of the next walk */
@@ -41,20 +43,22 @@ static unsigned int walks;
  * The worst that can befall a walk: it has read the bounds of a range before a
  * mutation, and reads its entry after it.
  */
-static void *test_mas_walk(struct ma_state *mas)
+static void *test_tree_find(const struct floop_tree *tree, unsigned long index,
+			    unsigned long *first, unsigned long *last)
 {
-	MA_STATE(after, mas->tree, mas->index, mas->index);
-	void (*interrupt)(struct floop_extent_map *map);
-	void *entry = mas_walk(mas);
+	void *entry = floop_tree_find(tree, index, first, last);
+	void (*interrupt)(struct floop_extent_map *map) = walk_interrupt;
+	unsigned long after_first, after_last;
+	unsigned int before = ++walks;
 
-	walks++;
-	interrupt = walk_interrupt;
 	if (!interrupt)
 		return entry;
 
 	walk_interrupt = NULL;
-	interrupt(container_of(mas->tree, struct floop_extent_map, tree));
-	return mas_walk(&after);
+	interrupt(container_of(tree, struct floop_extent_map, tree));
+	/* Mutators walk as well. */
+	walks = before;
+	return floop_tree_find(tree, index, &after_first, &after_last);
 }
 
 #define MAX_SECTOR	FLOOP_MAX_SECTORS
@@ -282,22 +286,6 @@ static void map_case_test(struct kunit *test)
 	floop_map_exit(&map);
 }
 
-/*
- * A node freed at once under a reader's feet, or a wrong address freed, would
- * show only now and then.
- */
-static void map_keeps_tree_flags(struct kunit *test)
-{
-	const unsigned int flags = MT_FLAGS_USE_RCU | MT_FLAGS_ALLOC_RANGE;
-	struct floop_extent_map map;
-
-	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
-	KUNIT_EXPECT_EQ(test, map.tree.ma_flags, flags);
-	floop_map_clear(&map);
-	KUNIT_EXPECT_EQ(test, map.tree.ma_flags, flags);
-	floop_map_exit(&map);
-}
-
 /* --- refusals ------------------------------------------------------------ */
 
 struct map_refusal {
@@ -357,44 +345,42 @@ static void map_refusal_test(struct kunit *test)
 
 /* --- no memory ----------------------------------------------------------- */
 
-struct map_nomem {
-	const char *name;
-	gfp_t gfp;
-	int stores_to_fail;
-	int expected;
-};
-
-static const struct map_nomem map_nomems[] = {
-	{ "atomic gives up at once", GFP_NOWAIT, 1, -ENOMEM },
-	{ "blocking makes room once", GFP_KERNEL, 1, 0 },
-	{ "blocking makes room", GFP_NOIO, FLOOP_STORE_TRIES - 1, 0 },
-	{ "blocking gives up", GFP_NOIO, FLOOP_STORE_TRIES, -ENOMEM },
-};
-
-static void map_nomem_desc(const struct map_nomem *c, char *desc)
-{
-	strscpy(desc, c->name, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(map_nomems, map_nomems, map_nomem_desc);
-
 static void map_nomem_test(struct kunit *test)
 {
 	static const struct test_range before[] = { { 'H', 0, 30 }, { } };
-	static const struct test_range set = { 'W', 10, 10, 500 };
-	static const struct test_range after[] = {
-		{ 'H', 0, 10 }, { 'W', 10, 10, 500 }, { 'H', 20, 10 }, { },
-	};
-	const struct map_nomem *c = test->param_value;
+	static const struct test_range none[] = { { } };
 	struct floop_extent_map map;
+	unsigned int i;
 
+	/* The first range needs a node. */
 	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
+	no_memory = true;
+	KUNIT_EXPECT_EQ(test, test_apply(&map, before, GFP_NOWAIT), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, gfp_used, GFP_NOWAIT);
+	expect_ranges(test, &map, none);
+	no_memory = false;
 	KUNIT_EXPECT_EQ(test, test_apply(&map, before, GFP_KERNEL), 0);
-	stores_to_fail = c->stores_to_fail;
-	KUNIT_EXPECT_EQ(test, test_apply(&map, &set, c->gfp), c->expected);
-	KUNIT_EXPECT_EQ(test, stores_to_fail, 0);
-	stores_to_fail = 0;
-	expect_ranges(test, &map, c->expected ? before : after);
+	KUNIT_EXPECT_EQ(test, gfp_used, GFP_KERNEL);
+
+	/* So many more as there is room for. */
+	no_memory = true;
+	for (i = 0; i < 100; i++)
+		if (floop_map_set(&map, 100 + 2 * i, 1, FLOOP_FILE, 0,
+				  GFP_NOWAIT))
+			break;
+	no_memory = false;
+	KUNIT_EXPECT_EQ(test, i, 14U);
+	KUNIT_EXPECT_EQ(test, map.nr_extents, 15UL);
+	KUNIT_EXPECT_EQ(test, map.known, 44ULL);
+	KUNIT_EXPECT_EQ(test, floop_map_lookup(&map, 100 + 2 * i).kind,
+			FLOOP_UNKNOWN);
+
+	/* Without memory for less, it forgets everything. */
+	no_memory = true;
+	floop_map_forget_surely(&map, 10, 10);
+	no_memory = false;
+	expect_ranges(test, &map, none);
+	KUNIT_EXPECT_EQ(test, map.nr_extents, 0UL);
 	floop_map_exit(&map);
 }
 
@@ -438,12 +424,12 @@ static void map_reader_does_not_wait(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, floop_map_init(&map, MAX_SECTOR), 0);
 	floop_map_set(&map, 0, 10, FLOOP_WRITTEN, 100, GFP_KERNEL);
 
-	mtree_lock(&map.tree);
+	spin_lock(&map.lock);
 	write_seqcount_begin(&map.seq);
 	walks = 0;
 	answer = floop_map_lookup(&map, 2);
 	write_seqcount_end(&map.seq);
-	mtree_unlock(&map.tree);
+	spin_unlock(&map.lock);
 
 	KUNIT_EXPECT_EQ(test, walks, (unsigned int)FLOOP_LOOKUP_TRIES);
 	KUNIT_EXPECT_EQ(test, answer.kind, FLOOP_UNKNOWN);
@@ -566,16 +552,27 @@ static struct kunit_case extent_map_cases[] = {
 	KUNIT_CASE_PARAM(map_case_test, map_cases_gen_params),
 	KUNIT_CASE(map_shrink_test),
 	KUNIT_CASE(map_first_unknown_test),
-	KUNIT_CASE(map_keeps_tree_flags),
 	KUNIT_CASE_PARAM(map_refusal_test, map_refusals_gen_params),
-	KUNIT_CASE_PARAM(map_nomem_test, map_nomems_gen_params),
+	KUNIT_CASE(map_nomem_test),
 	KUNIT_CASE(map_torn_walk_is_repeated),
 	KUNIT_CASE(map_reader_does_not_wait),
 	{ }
 };
 
+static int extent_map_suite_init(struct kunit_suite *suite)
+{
+	return floop_tree_module_init();
+}
+
+static void extent_map_suite_exit(struct kunit_suite *suite)
+{
+	floop_tree_module_exit();
+}
+
 static struct kunit_suite extent_map_suite = {
 	.name = "fastloop_extent_map",
+	.suite_init = extent_map_suite_init,
+	.suite_exit = extent_map_suite_exit,
 	.test_cases = extent_map_cases,
 };
 

@@ -19,6 +19,7 @@
 #include "lease.h"
 #include "message.h"
 #include "path_arg.h"
+#include "range_tree.h"
 #include "source.h"
 
 #define CREATE_TRACE_POINTS
@@ -554,9 +555,12 @@ static int __init floop_init(void)
 {
 	int ret;
 
-	ret = floop_lease_module_init();
+	ret = floop_tree_module_init();
 	if (ret)
 		return ret;
+	ret = floop_lease_module_init();
+	if (ret)
+		goto bad_lease;
 	ret = floop_backing_module_init();
 	if (ret)
 		goto bad_backing;
@@ -572,6 +576,8 @@ bad_register:
 	floop_backing_module_exit();
 bad_backing:
 	floop_lease_module_exit();
+bad_lease:
+	floop_tree_module_exit();
 	return ret;
 }
 
@@ -580,6 +586,7 @@ static void __exit floop_exit(void)
 	dm_unregister_target(&floop_type);
 	floop_backing_module_exit();
 	floop_lease_module_exit();
+	floop_tree_module_exit();
 }
 
 module_init(floop_init);

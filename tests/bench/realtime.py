@@ -372,7 +372,7 @@ def attach(figures):
     image = HOST + "/extents"
     many_extents(image, 1000000, 65536)
     attach_one(figures, "64 GiB in 1,000,000 extents", image)
-    before = slab("maple_node")
+    before = slab("fastloop_node")
     device = fastloop(image)
     begin = time.monotonic()
     while True:
@@ -381,7 +381,7 @@ def attach(figures):
             break
     figures.add(round(time.monotonic() - begin, 2), "s", part="preload", what="1,000,000 extents")
     ranges = int(status()["extents"])
-    memory = slab("maple_node") - before
+    memory = slab("fastloop_node") - before
     figures.add(round(memory / ranges, 2), "bytes a range", part="map memory",
                 what=f"{ranges} ranges")
     # Written ones; behind each is a hole, which is a range as well.
