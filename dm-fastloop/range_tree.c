@@ -36,8 +36,9 @@
 #define FLOOP_NODE_SLOTS	30U
 
 /*
- * To split a node once takes half a node of splits below it: so many levels are
- * the work of years.
+ * For a node to be split it must have got half its children since it was made, see
+ * floop_node_split(): so many levels would take 15^11 changes. A tree that needs more
+ * gets no memory.
  */
 #define FLOOP_TREE_LEVELS	12
 
@@ -88,7 +89,7 @@ static void floop_node_free(struct rcu_head *rcu)
 			container_of(rcu, struct floop_node, rcu));
 }
 
-/* It is not in the tree any more, but readers may be at it. */
+/* It is not in the tree any more: no new reader finds it, others may be at it. */
 static void floop_node_drop(struct floop_node *node)
 {
 	call_rcu(&node->rcu, floop_node_free);
@@ -230,20 +231,22 @@ static void floop_path_first(struct floop_path *path, unsigned int level)
 	}
 }
 
-/* The child that the path leads to at @level is gone; others are there. */
-static void floop_path_unlink(struct floop_tree *tree, struct floop_path *path,
-			      unsigned int level)
+/* The leaf that the path leads to is not needed any more; there are others. */
+static void floop_path_unlink(struct floop_tree *tree, struct floop_path *path)
 {
-	struct floop_node *node = path->node[level];
+	struct floop_node *leaf = path->node[1]->slot[path->pos[1]], *node;
+	unsigned int level = 1, i;
 
-	while (node->nr == 1) {
-		/* Nor is there another one below it. The root has two or more. */
-		floop_node_drop(node);
-		node = path->node[++level];
-	}
-	floop_node_remove(node, path->pos[level], 1);
+	/* Nor what it is the last below. The root has two or more. */
+	while (path->node[level]->nr == 1)
+		level++;
+	floop_node_remove(path->node[level], path->pos[level], 1);
 	if (!path->pos[level])
 		floop_path_first(path, level);
+
+	floop_node_drop(leaf);
+	for (i = 1; i < level; i++)
+		floop_node_drop(path->node[i]);
 
 	while (tree->root->level && tree->root->nr == 1) {
 		node = tree->root;
@@ -271,8 +274,7 @@ static void floop_tree_cut(struct floop_tree *tree, unsigned long first,
 		if (leaf->key[pos] < first)
 			pos++;
 		if (end - pos == leaf->nr) {
-			floop_node_drop(leaf);
-			floop_path_unlink(tree, &path, 1);
+			floop_path_unlink(tree, &path);
 			continue;
 		}
 		floop_node_remove(leaf, pos, end - pos);
@@ -294,16 +296,21 @@ static struct floop_node *floop_spare_take(struct floop_node **spare,
 	return node;
 }
 
-/* A slot at @pos of a node that is full. Returns the node behind it, new. */
-static struct floop_node *floop_node_split(struct floop_node *node,
+/*
+ * A slot at @pos of a node that is full. Returns the node behind it, new.
+ *
+ * Files are gone through in order. So a leaf may stay full if what is new is behind it,
+ * and others if they are the @last of their level, and the new one is that now. If any
+ * could, one change could split a node on each level, again and again.
+ */
+static struct floop_node *floop_node_split(struct floop_node *node, bool last,
 					   unsigned int pos, unsigned long key,
 					   void *slot,
 					   struct floop_node **spare)
 {
 	struct floop_node *new = floop_spare_take(spare, node->level);
 
-	if (pos == FLOOP_NODE_SLOTS) {
-		/* Files are gone through in order: leave the others full. */
+	if (pos == FLOOP_NODE_SLOTS && (last || !node->level)) {
 		floop_node_insert(new, 0, key, slot);
 		return new;
 	}
@@ -325,17 +332,22 @@ static void floop_tree_insert(struct floop_tree *tree, unsigned long key,
 	struct floop_path path;
 	struct floop_node *node, *root;
 	void *slot = entry;
-	unsigned int level;
+	unsigned int level, last;
 
 	floop_tree_descend(tree, key, &path);
+	/* From which level on the path goes through the last nodes. */
+	for (last = path.top; last; last--)
+		if (path.pos[last] + 1 < path.node[last]->nr)
+			break;
+
 	for (level = 0; level <= path.top; level++) {
 		node = path.node[level];
 		if (node->nr < FLOOP_NODE_SLOTS) {
 			floop_node_insert(node, path.pos[level] + 1, key, slot);
 			return;
 		}
-		slot = floop_node_split(node, path.pos[level] + 1, key, slot,
-					spare);
+		slot = floop_node_split(node, level >= last,
+					path.pos[level] + 1, key, slot, spare);
 		key = ((struct floop_node *)slot)->key[0];
 	}
 
@@ -356,9 +368,8 @@ static bool floop_path_join(struct floop_tree *tree, struct floop_path *path,
 		return false;
 
 	floop_node_copy(left, right, 0);
-	floop_node_drop(right);
 	path->pos[1] = pos + 1;
-	floop_path_unlink(tree, path, 1);
+	floop_path_unlink(tree, path);
 
 	return true;
 }
@@ -434,6 +445,9 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 struct floop_node *floop_nodes_alloc(unsigned int nr, gfp_t gfp)
 {
 	struct floop_node *nodes = NULL, *node;
+
+	if (nr > FLOOP_TREE_LEVELS)
+		return NULL;
 
 	while (nr--) {
 		/* Who asks can do without. */

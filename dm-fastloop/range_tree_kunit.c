@@ -7,16 +7,46 @@
 #include <kunit/test.h>
 #include <linux/kthread.h>
 #include <linux/prandom.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/seqlock.h>
 #include <linux/xarray.h>
 
+static void test_call_rcu(struct rcu_head *rcu, rcu_callback_t func);
+
+#define call_rcu	test_call_rcu
 #include "range_tree.c"
+#undef call_rcu
 
 /* A kernel that checks itself runs in a slow guest as well. */
 #define SLOWNESS	(IS_ENABLED(CONFIG_KASAN) ? 10 : 1)
 
 #define MAX_INDEX	4000U
+
+static bool node_is_below(const struct floop_node *node,
+			  const struct floop_node *top)
+{
+	unsigned int i;
+
+	if (node == top)
+		return true;
+	for (i = 0; top->level && i < top->nr; i++)
+		if (node_is_below(node, top->slot[i]))
+			return true;
+	return false;
+}
+
+/* Nodes of this tree are given to RCU; so many while readers could still find them. */
+static const struct floop_tree *watched;
+static unsigned int found_when_dropped;
+
+static void test_call_rcu(struct rcu_head *rcu, rcu_callback_t func)
+{
+	if (watched && node_is_below(container_of(rcu, struct floop_node, rcu),
+				     watched->root))
+		found_when_dropped++;
+	call_rcu(rcu, func);
+}
 
 struct shape {
 	unsigned int nodes;
@@ -158,6 +188,8 @@ static void tree_shape_test(struct kunit *test)
 	model = kunit_kcalloc(test, MAX_INDEX, sizeof(*model), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, model);
 	prandom_seed_state(&rnd, 7);
+	watched = &tree;
+	found_when_dropped = 0;
 
 	for (i = 0; i < habit->nr_ops / SLOWNESS; i++) {
 		unsigned int first = prandom_u32_state(&rnd) % MAX_INDEX;
@@ -197,7 +229,9 @@ static void tree_shape_test(struct kunit *test)
 	replace(test, &tree, 0, MAX_INDEX, xa_mk_value(1));
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
 	KUNIT_EXPECT_EQ(test, shape.nodes, 1U);
+	KUNIT_EXPECT_EQ(test, found_when_dropped, 0U);
 out:
+	watched = NULL;
 	floop_tree_free(tree.root);
 }
 
@@ -240,6 +274,34 @@ static void tree_thins_out_test(struct kunit *test)
 	kunit_info(test, "%u ranges in %u nodes, %u in %u\n", before.ranges,
 		   before.nodes, after.ranges, after.nodes);
 	KUNIT_EXPECT_LE(test, after.leaves * 8, after.ranges + 16);
+	floop_tree_free(tree.root);
+}
+
+/*
+ * Behind leaves and what is above them, all full, each range is put before the one that
+ * was put there last, as when somebody reads backwards.
+ */
+static void tree_backwards_test(struct kunit *test)
+{
+	const unsigned int nr = 20000 / SLOWNESS;
+	struct floop_tree tree = {};
+	struct shape before, after;
+	unsigned int i;
+
+	/* The last begins where nothing is known any more. */
+	for (i = 0; i < FLOOP_NODE_SLOTS * FLOOP_NODE_SLOTS - 1; i++)
+		replace(test, &tree, i, i, xa_mk_value(1 + i % 2));
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &before));
+	KUNIT_EXPECT_EQ(test, before.nodes, FLOOP_NODE_SLOTS + 1);
+	for (i = nr; i; i--)
+		replace(test, &tree, 1000 + 16UL * i, 1007 + 16UL * i,
+			xa_mk_value(1));
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &after));
+	kunit_info(test, "%u ranges in %u nodes, %u in %u\n", before.ranges,
+		   before.nodes, after.ranges, after.nodes);
+	/* All are half full: 37 bytes a range. */
+	KUNIT_EXPECT_LE(test, (after.nodes - before.nodes) * 512,
+			37 * (after.ranges - before.ranges) + 8 * 512);
 	floop_tree_free(tree.root);
 }
 
@@ -346,6 +408,7 @@ static struct kunit_case range_tree_cases[] = {
 	KUNIT_CASE_PARAM(tree_shape_test, habits_gen_params),
 	KUNIT_CASE(tree_in_order_test),
 	KUNIT_CASE(tree_thins_out_test),
+	KUNIT_CASE(tree_backwards_test),
 	KUNIT_CASE(tree_beside_readers_test),
 	{ }
 };
