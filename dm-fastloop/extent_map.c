@@ -174,6 +174,7 @@ static void floop_change_survey(struct floop_extent_map *map,
 				   floop_entry_kind(entry) == FLOOP_WRITTEN;
 		if (entry && first == at)
 			change->nr_extents--;
+		cond_resched();
 	}
 
 	/* What is behind is one with it, or a range, where it was a part of one. */
@@ -212,6 +213,8 @@ static int floop_map_change(struct floop_extent_map *map, sector_t sector,
 
 	if (!floop_range_fits(sector, nr_sectors))
 		return -EINVAL;
+	if (!entry && !map->tree.root)
+		return 0;
 
 	/* No other mutator comes in between. */
 	need = floop_tree_need(&map->tree, change.first);

@@ -95,7 +95,7 @@ void floop_map_exit(struct floop_extent_map *map);
 
 /*
  * Forgets everything; lookups may still be running, and the memory is freed after
- * them. Any context but interrupts.
+ * them. May sleep.
  */
 void floop_map_clear(struct floop_extent_map *map);
 

@@ -8,8 +8,8 @@
  *
  * What is replaced loses all beginnings in it, leaf by leaf, and gets at most two: its
  * own, and that of what is behind it. Nodes that become empty go; a leaf that has few
- * is joined with one beside it when it is next to a change, so that memory is bounded
- * by the ranges.
+ * is joined with one beside it when it is next to a change. Nodes above leaves are not:
+ * where nearly all is forgotten, what is left can have a leaf of its own.
  *
  * Readers see words that are being moved from one place of a node to another. A child
  * that they find is complete, and was in the tree at some time since they began, so it
@@ -27,6 +27,7 @@
 #include <linux/limits.h>
 #include <linux/minmax.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -36,9 +37,9 @@
 #define FLOOP_NODE_SLOTS	30U
 
 /*
- * For a node to be split it must have got half its children since it was made, see
- * floop_node_split(): so many levels would take 15^11 changes. A tree that needs more
- * gets no memory.
+ * A node gets half its children, or more, before it is split, see floop_node_split():
+ * so many levels would take something like 15^11 changes. A tree that needs more gets
+ * no memory.
  */
 #define FLOOP_TREE_LEVELS	12
 
@@ -503,5 +504,6 @@ void floop_tree_free(struct floop_node *root)
 		if (level > path.top)
 			return;
 		node = path.node[level]->slot[path.pos[level]];
+		cond_resched();
 	}
 }

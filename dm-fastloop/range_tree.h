@@ -52,7 +52,7 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 
 /*
  * Frees a tree that no new reader finds: one whose root was taken from where they
- * look. Does not sleep.
+ * look. May sleep.
  */
 void floop_tree_free(struct floop_node *root);
 
