@@ -55,7 +55,10 @@ static void *test_tree_find(const struct floop_tree *tree, unsigned long index,
 		return entry;
 
 	walk_interrupt = NULL;
+	/* Mutators may sleep. */
+	rcu_read_unlock();
 	interrupt(container_of(tree, struct floop_extent_map, tree));
+	rcu_read_lock();
 	/* Mutators walk as well. */
 	walks = before;
 	return floop_tree_find(tree, index, &after_first, &after_last);
