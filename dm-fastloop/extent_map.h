@@ -11,12 +11,12 @@
  * system. Bytes are turned into sectors in map_source.c and nowhere else.
  *
  * Concurrency: floop_map_lookup() may run in any task, on any number of CPUs,
- * against one mutator. Mutators (set, forget, shrink, clear) must be serialised by the
- * caller and may sleep. A reader sees
- * the map either as it was before a mutation or as it is after, never a mixture.
- * If mutations keep it from a firm answer it is told FLOOP_UNKNOWN, which is
- * always safe: unknown ranges are looked up again. So only the mutators' side
- * may conclude from FLOOP_UNKNOWN that a range is not in the map.
+ * against one mutator. Mutators (set, forget, shrink, clear) must be serialised by
+ * the caller and may sleep. A reader sees the map either as it was before a mutation
+ * or as it is after, never a mixture. If mutations keep it from a firm answer it is
+ * told FLOOP_UNKNOWN, which is always safe: unknown ranges are looked up again. So
+ * only the mutators' side may conclude from FLOOP_UNKNOWN that a range is not in
+ * the map.
  *
  * Neighbours of the same kind whose physical addresses continue each other
  * are one range; there is no limit to its length.
