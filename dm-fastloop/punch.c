@@ -26,6 +26,9 @@
 
 #define FLOOP_PUNCH_BATCH	64
 
+/* So many sectors are taken out of the map in one mutation: 32,768 blocks of 4 KiB */
+#define FLOOP_PUNCH_STEP	((sector_t)1 << 18)
+
 static u64 floop_bio_pos(struct floop_bio *fb)
 {
 	return (u64)fb->rest.bi_sector << SECTOR_SHIFT;
@@ -68,6 +71,23 @@ static void floop_punch_collect(struct floop_backing *backing,
 	}
 }
 
+/* Not at once: it may have a million ranges, and look-ups wait for each change. */
+static void floop_punch_unmap_one(struct floop_backing *backing,
+				  struct floop_bio *fb)
+{
+	sector_t sector = fb->rest.bi_sector, nr;
+	sector_t end = sector + (fb->part >> SECTOR_SHIFT);
+
+	for (; sector < end; sector += nr) {
+		nr = min(end - sector, FLOOP_PUNCH_STEP);
+		if (floop_map_set(&backing->map, sector, nr, FLOOP_FILE, 0,
+				  GFP_NOIO)) {
+			floop_map_clear(&backing->map);
+			return;
+		}
+	}
+}
+
 /* From here on nobody finds the blocks, and nobody is on his way to them. */
 static void floop_punch_unmap(struct floop_backing *backing,
 			      struct list_head *batch)
@@ -75,10 +95,7 @@ static void floop_punch_unmap(struct floop_backing *backing,
 	struct floop_bio *fb;
 
 	list_for_each_entry(fb, batch, list)
-		if (floop_map_set(&backing->map, fb->rest.bi_sector,
-				  fb->part >> SECTOR_SHIFT, FLOOP_FILE, 0,
-				  GFP_NOIO))
-			floop_map_clear(&backing->map);
+		floop_punch_unmap_one(backing, fb);
 	floop_inflight_drain(&backing->inflight);
 }
 

@@ -7,9 +7,8 @@
  * has a neighbour before it, and nothing is ever put before the first of a leaf.
  *
  * What is replaced loses all beginnings in it, leaf by leaf, and gets at most two: its
- * own, and that of what is behind it. Nodes that become empty go; a leaf that has few
- * is joined with one beside it when it is next to a change. Nodes above leaves are not:
- * where nearly all is forgotten, what is left can have a leaf of its own.
+ * own, and that of what is behind it. Nodes that become empty go; one that has few is
+ * joined with one beside it when it is next to a change.
  *
  * Readers see words that are being moved from one place of a node to another. A child
  * that they find is complete, and was in the tree at some time since they began, so it
@@ -37,9 +36,9 @@
 #define FLOOP_NODE_SLOTS	30U
 
 /*
- * A node gets half its children, or more, before it is split, see floop_node_split():
- * so many levels would take something like 15^11 changes. A tree that needs more gets
- * no memory.
+ * A node gets a quarter of its children, or more, before it is split, whether it was
+ * made by floop_node_split() or by floop_path_join(): so many levels would take
+ * something like 7^11 changes. A tree that needs more gets no memory.
  */
 #define FLOOP_TREE_LEVELS	12
 
@@ -56,7 +55,7 @@ struct floop_node {
 
 static_assert(sizeof(struct floop_node) <= 512);
 
-/* A leaf with so few is joined with one beside it, if they have no more together. */
+/* A node with so few is joined with one beside it, if they have no more together. */
 #define FLOOP_NODE_FEW		(FLOOP_NODE_SLOTS / 4)
 #define FLOOP_NODE_JOINED	(FLOOP_NODE_SLOTS * 3 / 4)
 
@@ -232,21 +231,22 @@ static void floop_path_first(struct floop_path *path, unsigned int level)
 	}
 }
 
-/* The leaf that the path leads to is not needed any more; there are others. */
-static void floop_path_unlink(struct floop_tree *tree, struct floop_path *path)
+/* The node that the path leads to at @level is not needed any more; there are others. */
+static void floop_path_unlink(struct floop_tree *tree, struct floop_path *path,
+			      unsigned int level)
 {
-	struct floop_node *leaf = path->node[1]->slot[path->pos[1]], *node;
-	unsigned int level = 1, i;
+	unsigned int up = level + 1, i;
+	struct floop_node *node = path->node[up]->slot[path->pos[up]];
 
 	/* Nor what it is the last below. The root has two or more. */
-	while (path->node[level]->nr == 1)
-		level++;
-	floop_node_remove(path->node[level], path->pos[level], 1);
-	if (!path->pos[level])
-		floop_path_first(path, level);
+	while (path->node[up]->nr == 1)
+		up++;
+	floop_node_remove(path->node[up], path->pos[up], 1);
+	if (!path->pos[up])
+		floop_path_first(path, up);
 
-	floop_node_drop(leaf);
-	for (i = 1; i < level; i++)
+	floop_node_drop(node);
+	for (i = level + 1; i < up; i++)
 		floop_node_drop(path->node[i]);
 
 	while (tree->root->level && tree->root->nr == 1) {
@@ -275,7 +275,7 @@ static void floop_tree_cut(struct floop_tree *tree, unsigned long first,
 		if (leaf->key[pos] < first)
 			pos++;
 		if (end - pos == leaf->nr) {
-			floop_path_unlink(tree, &path);
+			floop_path_unlink(tree, &path, 0);
 			continue;
 		}
 		floop_node_remove(leaf, pos, end - pos);
@@ -300,18 +300,16 @@ static struct floop_node *floop_spare_take(struct floop_node **spare,
 /*
  * A slot at @pos of a node that is full. Returns the node behind it, new.
  *
- * Files are gone through in order. So a leaf may stay full if what is new is behind it,
- * and others if they are the @last of their level, and the new one is that now. If any
- * could, one change could split a node on each level, again and again.
+ * Files are gone through in order: if what is new is behind it, a node stays full.
  */
-static struct floop_node *floop_node_split(struct floop_node *node, bool last,
+static struct floop_node *floop_node_split(struct floop_node *node,
 					   unsigned int pos, unsigned long key,
 					   void *slot,
 					   struct floop_node **spare)
 {
 	struct floop_node *new = floop_spare_take(spare, node->level);
 
-	if (pos == FLOOP_NODE_SLOTS && (last || !node->level)) {
+	if (pos == FLOOP_NODE_SLOTS) {
 		floop_node_insert(new, 0, key, slot);
 		return new;
 	}
@@ -333,22 +331,17 @@ static void floop_tree_insert(struct floop_tree *tree, unsigned long key,
 	struct floop_path path;
 	struct floop_node *node, *root;
 	void *slot = entry;
-	unsigned int level, last;
+	unsigned int level;
 
 	floop_tree_descend(tree, key, &path);
-	/* From which level on the path goes through the last nodes. */
-	for (last = path.top; last; last--)
-		if (path.pos[last] + 1 < path.node[last]->nr)
-			break;
-
 	for (level = 0; level <= path.top; level++) {
 		node = path.node[level];
 		if (node->nr < FLOOP_NODE_SLOTS) {
 			floop_node_insert(node, path.pos[level] + 1, key, slot);
 			return;
 		}
-		slot = floop_node_split(node, level >= last,
-					path.pos[level] + 1, key, slot, spare);
+		slot = floop_node_split(node, path.pos[level] + 1, key, slot,
+					spare);
 		key = ((struct floop_node *)slot)->key[0];
 	}
 
@@ -358,38 +351,42 @@ static void floop_tree_insert(struct floop_tree *tree, unsigned long key,
 	floop_tree_set_root(tree, root);
 }
 
-/* Joins the leaves at @pos and behind it, if that leaves some room. */
+/* Joins the nodes at @pos of the one above, and behind it, if that leaves some room. */
 static bool floop_path_join(struct floop_tree *tree, struct floop_path *path,
-			    unsigned int pos)
+			    unsigned int level, unsigned int pos)
 {
-	struct floop_node *left = path->node[1]->slot[pos];
-	struct floop_node *right = path->node[1]->slot[pos + 1];
+	const struct floop_node *above = path->node[level + 1];
+	struct floop_node *left = above->slot[pos], *right = above->slot[pos + 1];
 
 	if (left->nr + right->nr > FLOOP_NODE_JOINED)
 		return false;
 
 	floop_node_copy(left, right, 0);
-	path->pos[1] = pos + 1;
-	floop_path_unlink(tree, path);
+	path->pos[level + 1] = pos + 1;
+	floop_path_unlink(tree, path, level);
 
 	return true;
 }
 
-/* If there are few in the leaf of @index, they are put together with others. */
-static void floop_tree_join(struct floop_tree *tree, unsigned long index)
+/* One of the nodes on the way to @index that have few. False: none can be joined. */
+static bool floop_tree_join(struct floop_tree *tree, unsigned long index)
 {
 	struct floop_path path;
-	unsigned int pos;
+	unsigned int level, pos;
 
 	floop_tree_descend(tree, index, &path);
-	if (!path.top || path.node[0]->nr > FLOOP_NODE_FEW)
-		return;
+	for (level = 0; level < path.top; level++) {
+		if (path.node[level]->nr > FLOOP_NODE_FEW)
+			continue;
+		pos = path.pos[level + 1];
+		if (pos + 1 < path.node[level + 1]->nr &&
+		    floop_path_join(tree, &path, level, pos))
+			return true;
+		if (pos && floop_path_join(tree, &path, level, pos - 1))
+			return true;
+	}
 
-	pos = path.pos[1];
-	if (pos + 1 < path.node[1]->nr && floop_path_join(tree, &path, pos))
-		return;
-	if (pos)
-		floop_path_join(tree, &path, pos - 1);
+	return false;
 }
 
 unsigned int floop_tree_need(const struct floop_tree *tree, unsigned long first)
@@ -416,7 +413,7 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 			unsigned long last, void *entry,
 			struct floop_node **spare)
 {
-	unsigned long at, end;
+	unsigned long at, end, behind;
 	struct floop_path path;
 	struct floop_node *root;
 	void *before = NULL, *after;
@@ -427,7 +424,7 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 		floop_tree_set_root(tree, root);
 	}
 
-	after = floop_tree_find(tree, last + 1, &at, &end);
+	after = floop_tree_find(tree, last + 1, &at, &behind);
 	if (first)
 		before = floop_tree_find(tree, first - 1, &at, &end);
 
@@ -440,7 +437,10 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 	}
 	if (after != entry)
 		floop_tree_insert(tree, last + 1, after, spare);
-	floop_tree_join(tree, first);
+	/* What begins behind is beside @entry now; the next may be in another leaf. */
+	behind = min(behind, ULONG_MAX - 2) + 1;
+	while (floop_tree_join(tree, first) || floop_tree_join(tree, behind))
+		;
 }
 
 struct floop_node *floop_nodes_alloc(unsigned int nr, gfp_t gfp)

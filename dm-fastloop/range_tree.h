@@ -26,8 +26,8 @@ int floop_tree_module_init(void);
 void floop_tree_module_exit(void);
 
 /*
- * The entry at @index, and the range that has it: its neighbours have others. In an
- * RCU read-side section, or where no mutation can run.
+ * The entry at @index, which is below ULONG_MAX, and the range that has it: its
+ * neighbours have others. In an RCU read-side section, or where no mutation can run.
  */
 void *floop_tree_find(const struct floop_tree *tree, unsigned long index,
 		      unsigned long *first, unsigned long *last);

@@ -256,24 +256,64 @@ static void tree_in_order_test(struct kunit *test)
 	floop_tree_free(tree.root);
 }
 
-/* All but a few of the ranges of each leaf go, and so does the memory. */
-static void tree_thins_out_test(struct kunit *test)
+/* All but one of each @nr ranges go, and so does the memory. */
+static void tree_thins_out(struct kunit *test, unsigned int nr)
 {
-	const unsigned int nr = 20000 / SLOWNESS;
+	const unsigned int all = 100000 / SLOWNESS;
 	struct floop_tree tree = {};
 	struct shape before, after;
 	unsigned int i;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < all; i++) {
 		replace(test, &tree, 2UL * i, 2UL * i, xa_mk_value(1));
+		if (!(i % 1024))
+			cond_resched();
+	}
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &before));
-	for (i = 0; i < nr; i++)
-		if (i % 32)
+	for (i = 0; i < all; i++) {
+		if (i % nr)
 			replace(test, &tree, 2UL * i, 2UL * i, NULL);
+		if (!(i % 1024))
+			cond_resched();
+	}
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &after));
 	kunit_info(test, "%u ranges in %u nodes, %u in %u\n", before.ranges,
 		   before.nodes, after.ranges, after.nodes);
-	KUNIT_EXPECT_LE(test, after.leaves * 8, after.ranges + 16);
+	KUNIT_EXPECT_LE(test, after.nodes * 7, after.ranges + 16);
+	floop_tree_free(tree.root);
+}
+
+/* A few of each leaf stay. */
+static void tree_thins_out_test(struct kunit *test)
+{
+	tree_thins_out(test, 32);
+}
+
+/* One of all leaves below a node stays. */
+static void tree_thins_out_above_test(struct kunit *test)
+{
+	tree_thins_out(test, 1000);
+}
+
+/* The same, and all that goes between two goes at once. */
+static void tree_thins_out_at_once_test(struct kunit *test)
+{
+	const unsigned int all = 100000 / SLOWNESS;
+	struct floop_tree tree = {};
+	struct shape shape;
+	unsigned int i;
+
+	for (i = 0; i < all; i++) {
+		replace(test, &tree, 2UL * i, 2UL * i, xa_mk_value(1));
+		if (!(i % 1024))
+			cond_resched();
+	}
+	/* From the end on: what is behind each is not touched again. */
+	for (i = all; i; i -= 1000)
+		replace(test, &tree, 2UL * (i - 1000) + 1, 2UL * i - 1, NULL);
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
+	kunit_info(test, "%u ranges in %u nodes\n", shape.ranges, shape.nodes);
+	KUNIT_EXPECT_LE(test, shape.nodes * 7, shape.ranges + 16);
 	floop_tree_free(tree.root);
 }
 
@@ -408,6 +448,8 @@ static struct kunit_case range_tree_cases[] = {
 	KUNIT_CASE_PARAM(tree_shape_test, habits_gen_params),
 	KUNIT_CASE(tree_in_order_test),
 	KUNIT_CASE(tree_thins_out_test),
+	KUNIT_CASE(tree_thins_out_above_test),
+	KUNIT_CASE(tree_thins_out_at_once_test),
 	KUNIT_CASE(tree_backwards_test),
 	KUNIT_CASE(tree_beside_readers_test),
 	{ }
