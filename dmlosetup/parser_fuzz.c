@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * libFuzzer's way into everything that reads text which others wrote: lines of
- * the tab, table lines, status lines, UUIDs, sizes, mounts and options; and into
- * what makes names and units of it. The first byte chooses.
+ * the tab, table lines, status lines, UUIDs, sizes, mounts, options, partitions that
+ * are asked for and the kernel's log; and into what makes names and units of it. The
+ * first byte chooses.
  */
 #include <err.h>
 #include <setjmp.h>
@@ -30,6 +31,8 @@ static jmp_buf refused;
 #include "fastloop_id.c"
 #undef main
 #include "users.c"
+#include "image_part.c"
+#include "kmsg.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -110,6 +113,27 @@ static void fuzz_options(char *s)
 	}
 	free(m.options);
 	free(m.part);
+}
+
+static void fuzz_wanted(char *s)
+{
+	struct wanted want;
+
+	if (!parse_wanted(s, &want))
+		return;
+	insist(want.number > 0 || *want.value);
+	if (want.tag)
+		insist(is_equal(&want, want.value));
+}
+
+static void fuzz_record(char *s)
+{
+	static const char start[] = "device-mapper: table: 253:0: ";
+	char sentence[32];
+
+	if (copy_sentence(s, start, sentence, sizeof(sentence)))
+		insist(strlen(sentence) < sizeof(sentence) &&
+		       !strchr(sentence, '\n'));
 }
 
 /* ---- what is made of it ---- */
@@ -219,7 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const fns[])(char *) = {
 		fuzz_tab, fuzz_table, fuzz_status, fuzz_words, fuzz_mounts,
-		fuzz_options, fuzz_id,
+		fuzz_options, fuzz_id, fuzz_wanted, fuzz_record,
 	};
 	char *s;
 
