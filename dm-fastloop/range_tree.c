@@ -6,8 +6,8 @@
  * index below each child, exactly. Index 0 always begins a range: so each other one
  * has a neighbour before it, and nothing is ever put before the first of a leaf.
  *
- * What is replaced loses all beginnings in it, leaf by leaf, and gets at most two: its
- * own, and that of what is behind it. Nodes that become empty go; one that has few is
+ * What is replaced loses all beginnings in it, leaf by leaf, and gets its own, and that
+ * of what is behind it if that had none there. Nodes that become empty go; one that has few is
  * joined with one beside it when it is next to a change.
  *
  * Readers see words that are being moved from one place of a node to another. A child
@@ -389,17 +389,24 @@ static bool floop_tree_join(struct floop_tree *tree, unsigned long index)
 	return false;
 }
 
-unsigned int floop_tree_need(const struct floop_tree *tree, unsigned long first)
+unsigned int floop_tree_need(const struct floop_tree *tree,
+			     unsigned long first, unsigned long last)
 {
+	unsigned int level, nr;
 	struct floop_path path;
-	unsigned int level;
+	unsigned long at, end;
 
 	if (!tree->root)
 		return 1;
 
 	/* Where both go that may be new: the first can fill the leaf. */
 	floop_tree_descend(tree, first ? first - 1 : 0, &path);
-	if (path.node[0]->nr + 2 <= FLOOP_NODE_SLOTS)
+	nr = path.node[0]->nr + path.pos[0] -
+	     floop_node_search(path.node[0], last);
+	nr += first > 0;
+	floop_tree_find(tree, last + 1, &at, &end);
+	nr += at <= last;
+	if (nr <= FLOOP_NODE_SLOTS)
 		return 0;
 	for (level = 1; level <= path.top; level++)
 		if (path.node[level]->nr < FLOOP_NODE_SLOTS)
@@ -424,21 +431,23 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 		floop_tree_set_root(tree, root);
 	}
 
-	after = floop_tree_find(tree, last + 1, &at, &behind);
+	/* The first behind it that stays where it is, if there is one. */
+	after = floop_tree_find(tree, last + 1, &at, &end);
+	behind = at;
+	if (after == entry || at <= last)
+		behind = min(end, ULONG_MAX - 2) + 1;
 	if (first)
 		before = floop_tree_find(tree, first - 1, &at, &end);
 
-	floop_tree_cut(tree, max(first, 1UL), last + 1);
+	floop_tree_cut(tree, max(first, 1UL), behind - 1);
 	if (!first) {
 		floop_tree_descend(tree, 0, &path);
 		WRITE_ONCE(path.node[0]->slot[0], entry);
 	} else if (entry != before) {
 		floop_tree_insert(tree, first, entry, spare);
 	}
-	if (after != entry)
+	if (after != entry && behind > last + 1)
 		floop_tree_insert(tree, last + 1, after, spare);
-	/* What begins behind is beside @entry now; the next may be in another leaf. */
-	behind = min(behind, ULONG_MAX - 2) + 1;
 	while (floop_tree_join(tree, first) || floop_tree_join(tree, behind))
 		;
 }

@@ -56,9 +56,9 @@ struct shape {
 
 static struct floop_node *spare_nodes(struct kunit *test,
 				      const struct floop_tree *tree,
-				      unsigned long first)
+				      unsigned long first, unsigned long last)
 {
-	unsigned int need = floop_tree_need(tree, first);
+	unsigned int need = floop_tree_need(tree, first, last);
 	struct floop_node *spare = NULL;
 
 	if (need) {
@@ -71,7 +71,7 @@ static struct floop_node *spare_nodes(struct kunit *test,
 static void replace(struct kunit *test, struct floop_tree *tree,
 		    unsigned long first, unsigned long last, void *entry)
 {
-	struct floop_node *spare = spare_nodes(test, tree, first);
+	struct floop_node *spare = spare_nodes(test, tree, first, last);
 
 	floop_tree_replace(tree, first, last, entry, &spare);
 	floop_nodes_free(spare);
@@ -317,6 +317,32 @@ static void tree_thins_out_at_once_test(struct kunit *test)
 	floop_tree_free(tree.root);
 }
 
+/* What takes no more beginnings than it brings has room, also where all is full. */
+static void tree_forgets_without_memory_test(struct kunit *test)
+{
+	const unsigned int nr = FLOOP_NODE_SLOTS * FLOOP_NODE_SLOTS / 2;
+	struct floop_tree tree = {};
+	struct floop_node *none = NULL;
+	struct shape shape;
+	unsigned long i;
+
+	for (i = 0; i < nr; i++)
+		replace(test, &tree, 4 * i, 4 * i + 1, xa_mk_value(1));
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
+	KUNIT_EXPECT_EQ(test, shape.leaves, FLOOP_NODE_SLOTS);
+	/* From the end on, so that those before are full still. */
+	for (i = nr; i--; ) {
+		if (floop_tree_need(&tree, 4 * i, 4 * i + 1)) {
+			KUNIT_FAIL(test, "memory to forget range %lu", i);
+			break;
+		}
+		floop_tree_replace(&tree, 4 * i, 4 * i + 1, NULL, &none);
+	}
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
+	KUNIT_EXPECT_EQ(test, shape.nodes, 1U);
+	floop_tree_free(tree.root);
+}
+
 /*
  * Behind leaves and what is above them, all full, each range is put before the one that
  * was put there last, as when somebody reads backwards.
@@ -417,7 +443,7 @@ static void tree_beside_readers_test(struct kunit *test)
 			if (prandom_u32_state(&rnd) % 16 == 0)
 				last += 400 * PLACE_LEN;
 		}
-		spare = spare_nodes(test, &b->tree, first);
+		spare = spare_nodes(test, &b->tree, first, last);
 		spin_lock(&b->lock);
 		write_seqcount_begin(&b->seq);
 		floop_tree_replace(&b->tree, first, last, entry, &spare);
@@ -450,6 +476,7 @@ static struct kunit_case range_tree_cases[] = {
 	KUNIT_CASE(tree_thins_out_test),
 	KUNIT_CASE(tree_thins_out_above_test),
 	KUNIT_CASE(tree_thins_out_at_once_test),
+	KUNIT_CASE(tree_forgets_without_memory_test),
 	KUNIT_CASE(tree_backwards_test),
 	KUNIT_CASE(tree_beside_readers_test),
 	{ }
