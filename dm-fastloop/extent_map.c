@@ -217,7 +217,7 @@ static int floop_map_change(struct floop_extent_map *map, sector_t sector,
 		return 0;
 
 	/* No other mutator comes in between. */
-	need = floop_tree_need(&map->tree, change.first, change.last);
+	need = floop_tree_need(&map->tree, change.first, change.last, entry);
 	if (need) {
 		spare = floop_nodes_alloc(need, gfp);
 		if (!spare)

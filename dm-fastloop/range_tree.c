@@ -6,8 +6,8 @@
  * index below each child, exactly. Index 0 always begins a range: so each other one
  * has a neighbour before it, and nothing is ever put before the first of a leaf.
  *
- * What is replaced loses all beginnings in it, leaf by leaf, and gets its own, and that
- * of what is behind it if that had none there. Nodes that become empty go; one that has few is
+ * What is replaced loses all beginnings in it, leaf by leaf, but those at its ends that
+ * are right; and it gets those that are missing there. Nodes that become empty go; one that has few is
  * joined with one beside it when it is next to a change.
  *
  * Readers see words that are being moved from one place of a node to another. A child
@@ -389,23 +389,52 @@ static bool floop_tree_join(struct floop_tree *tree, unsigned long index)
 	return false;
 }
 
-unsigned int floop_tree_need(const struct floop_tree *tree,
-			     unsigned long first, unsigned long last)
+/* What a change does to beginnings: those in [from, behind) go. */
+struct floop_ends {
+	unsigned long from, behind;
+	bool stays;			/* the one at its first, with another entry */
+	bool adds_first, adds_after;
+	void *after;			/* the entry behind it */
+};
+
+static struct floop_ends floop_tree_ends(const struct floop_tree *tree,
+					 unsigned long first,
+					 unsigned long last, void *entry)
 {
-	unsigned int level, nr;
-	struct floop_path path;
+	struct floop_ends ends = {};
 	unsigned long at, end;
+	bool begins, joins;
+
+	floop_tree_find(tree, first, &at, &end);
+	begins = at == first;
+	joins = first && floop_tree_find(tree, first - 1, &at, &end) == entry;
+	ends.stays = begins && !joins;
+	ends.adds_first = !begins && !joins;
+	ends.from = ends.stays ? first + 1 : first;
+
+	ends.after = floop_tree_find(tree, last + 1, &at, &end);
+	ends.adds_after = ends.after != entry && at <= last;
+	ends.behind = at;
+	if (ends.after == entry || at <= last)
+		ends.behind = min(end, ULONG_MAX - 2) + 1;
+
+	return ends;
+}
+
+unsigned int floop_tree_need(const struct floop_tree *tree, unsigned long first,
+			     unsigned long last, void *entry)
+{
+	struct floop_path path;
+	struct floop_ends ends;
+	unsigned int level, nr;
 
 	if (!tree->root)
 		return 1;
 
 	/* Where both go that may be new: the first can fill the leaf. */
-	floop_tree_descend(tree, first ? first - 1 : 0, &path);
-	nr = path.node[0]->nr + path.pos[0] -
-	     floop_node_search(path.node[0], last);
-	nr += first > 0;
-	floop_tree_find(tree, last + 1, &at, &end);
-	nr += at <= last;
+	ends = floop_tree_ends(tree, first, last, entry);
+	floop_tree_descend(tree, ends.from - 1, &path);
+	nr = path.node[0]->nr + ends.adds_first + ends.adds_after;
 	if (nr <= FLOOP_NODE_SLOTS)
 		return 0;
 	for (level = 1; level <= path.top; level++)
@@ -420,10 +449,9 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 			unsigned long last, void *entry,
 			struct floop_node **spare)
 {
-	unsigned long at, end, behind;
 	struct floop_path path;
+	struct floop_ends ends;
 	struct floop_node *root;
-	void *before = NULL, *after;
 
 	if (!tree->root) {
 		root = floop_spare_take(spare, 0);
@@ -431,24 +459,17 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 		floop_tree_set_root(tree, root);
 	}
 
-	/* The first behind it that stays where it is, if there is one. */
-	after = floop_tree_find(tree, last + 1, &at, &end);
-	behind = at;
-	if (after == entry || at <= last)
-		behind = min(end, ULONG_MAX - 2) + 1;
-	if (first)
-		before = floop_tree_find(tree, first - 1, &at, &end);
-
-	floop_tree_cut(tree, max(first, 1UL), behind - 1);
-	if (!first) {
-		floop_tree_descend(tree, 0, &path);
-		WRITE_ONCE(path.node[0]->slot[0], entry);
-	} else if (entry != before) {
-		floop_tree_insert(tree, first, entry, spare);
+	ends = floop_tree_ends(tree, first, last, entry);
+	floop_tree_cut(tree, ends.from, ends.behind - 1);
+	if (ends.stays) {
+		floop_tree_descend(tree, first, &path);
+		WRITE_ONCE(path.node[0]->slot[path.pos[0]], entry);
 	}
-	if (after != entry && behind > last + 1)
-		floop_tree_insert(tree, last + 1, after, spare);
-	while (floop_tree_join(tree, first) || floop_tree_join(tree, behind))
+	if (ends.adds_first)
+		floop_tree_insert(tree, first, entry, spare);
+	if (ends.adds_after)
+		floop_tree_insert(tree, last + 1, ends.after, spare);
+	while (floop_tree_join(tree, first) || floop_tree_join(tree, ends.behind))
 		;
 }
 

@@ -32,9 +32,9 @@ void floop_tree_module_exit(void);
 void *floop_tree_find(const struct floop_tree *tree, unsigned long index,
 		      unsigned long *first, unsigned long *last);
 
-/* How many nodes floop_tree_replace() of [first, last] can use. */
-unsigned int floop_tree_need(const struct floop_tree *tree,
-			     unsigned long first, unsigned long last);
+/* How many nodes floop_tree_replace() of the same can use. */
+unsigned int floop_tree_need(const struct floop_tree *tree, unsigned long first,
+			     unsigned long last, void *entry);
 
 /* A list of @nr nodes, or NULL. May sleep as gfp allows. */
 struct floop_node *floop_nodes_alloc(unsigned int nr, gfp_t gfp);

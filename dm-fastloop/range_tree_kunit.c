@@ -56,9 +56,10 @@ struct shape {
 
 static struct floop_node *spare_nodes(struct kunit *test,
 				      const struct floop_tree *tree,
-				      unsigned long first, unsigned long last)
+				      unsigned long first, unsigned long last,
+				      void *entry)
 {
-	unsigned int need = floop_tree_need(tree, first, last);
+	unsigned int need = floop_tree_need(tree, first, last, entry);
 	struct floop_node *spare = NULL;
 
 	if (need) {
@@ -71,7 +72,8 @@ static struct floop_node *spare_nodes(struct kunit *test,
 static void replace(struct kunit *test, struct floop_tree *tree,
 		    unsigned long first, unsigned long last, void *entry)
 {
-	struct floop_node *spare = spare_nodes(test, tree, first, last);
+	struct floop_node *spare = spare_nodes(test, tree, first, last,
+						entry);
 
 	floop_tree_replace(tree, first, last, entry, &spare);
 	floop_nodes_free(spare);
@@ -317,8 +319,8 @@ static void tree_thins_out_at_once_test(struct kunit *test)
 	floop_tree_free(tree.root);
 }
 
-/* What takes no more beginnings than it brings has room, also where all is full. */
-static void tree_forgets_without_memory_test(struct kunit *test)
+/* What brings no more beginnings than it takes needs no memory, where all is full. */
+static void tree_changes_in_place_test(struct kunit *test)
 {
 	const unsigned int nr = FLOOP_NODE_SLOTS * FLOOP_NODE_SLOTS / 2;
 	struct floop_tree tree = {};
@@ -332,8 +334,9 @@ static void tree_forgets_without_memory_test(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, shape.leaves, FLOOP_NODE_SLOTS);
 	/* From the end on, so that those before are full still. */
 	for (i = nr; i--; ) {
-		if (floop_tree_need(&tree, 4 * i, 4 * i + 1)) {
-			KUNIT_FAIL(test, "memory to forget range %lu", i);
+		if (floop_tree_need(&tree, 4 * i, 4 * i + 1, xa_mk_value(2)) ||
+		    floop_tree_need(&tree, 4 * i, 4 * i + 1, NULL)) {
+			KUNIT_FAIL(test, "memory to change range %lu", i);
 			break;
 		}
 		floop_tree_replace(&tree, 4 * i, 4 * i + 1, NULL, &none);
@@ -443,7 +446,7 @@ static void tree_beside_readers_test(struct kunit *test)
 			if (prandom_u32_state(&rnd) % 16 == 0)
 				last += 400 * PLACE_LEN;
 		}
-		spare = spare_nodes(test, &b->tree, first, last);
+		spare = spare_nodes(test, &b->tree, first, last, entry);
 		spin_lock(&b->lock);
 		write_seqcount_begin(&b->seq);
 		floop_tree_replace(&b->tree, first, last, entry, &spare);
@@ -476,7 +479,7 @@ static struct kunit_case range_tree_cases[] = {
 	KUNIT_CASE(tree_thins_out_test),
 	KUNIT_CASE(tree_thins_out_above_test),
 	KUNIT_CASE(tree_thins_out_at_once_test),
-	KUNIT_CASE(tree_forgets_without_memory_test),
+	KUNIT_CASE(tree_changes_in_place_test),
 	KUNIT_CASE(tree_backwards_test),
 	KUNIT_CASE(tree_beside_readers_test),
 	{ }
