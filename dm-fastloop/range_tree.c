@@ -7,8 +7,8 @@
  * has a neighbour before it, and nothing is ever put before the first of a leaf.
  *
  * What is replaced loses all beginnings in it, leaf by leaf, but those at its ends that
- * are right; and it gets those that are missing there. Nodes that become empty go; one that has few is
- * joined with one beside it when it is next to a change.
+ * are right; and it gets those that are missing there. Nodes that become empty go; one
+ * that has few is joined with one beside it when it is next to a change.
  *
  * Readers see words that are being moved from one place of a node to another. A child
  * that they find is complete, and was in the tree at some time since they began, so it
