@@ -19,7 +19,7 @@
 
 #include "extent_map.h"
 
-/* How often a reader tries to get in between mutations (well below 1 us each) */
+/* How often a reader tries to get in between mutations (most take below 1 us) */
 #define FLOOP_LOOKUP_TRIES	64
 
 /* How many ranges are forgotten in one mutation, by floop_map_shrink() */

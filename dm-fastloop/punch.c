@@ -26,7 +26,10 @@
 
 #define FLOOP_PUNCH_BATCH	64
 
-/* So many sectors are taken out of the map in one mutation: 32,768 blocks of 4 KiB */
+/*
+ * So many sectors are taken out of the map in one mutation: 32,768 blocks of 4 KiB,
+ * well below 1 ms
+ */
 #define FLOOP_PUNCH_STEP	((sector_t)1 << 18)
 
 static u64 floop_bio_pos(struct floop_bio *fb)
@@ -71,7 +74,7 @@ static void floop_punch_collect(struct floop_backing *backing,
 	}
 }
 
-/* Not at once: it may have a million ranges, and look-ups wait for each change. */
+/* Not at once: it may have millions of ranges, and look-ups find nothing meanwhile. */
 static void floop_punch_unmap_one(struct floop_backing *backing,
 				  struct floop_bio *fb)
 {

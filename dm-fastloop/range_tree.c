@@ -7,8 +7,8 @@
  * has a neighbour before it, and nothing is ever put before the first of a leaf.
  *
  * What is replaced loses all beginnings in it, leaf by leaf, but those at its ends that
- * are right; and it gets those that are missing there. Nodes that become empty go; one
- * that has few is joined with one beside it when it is next to a change.
+ * are right; and it gets those that are missing there. Nodes that become empty go; of
+ * those next to a change two are joined if one has few, and that leaves some room.
  *
  * Readers see words that are being moved from one place of a node to another. A child
  * that they find is complete, and was in the tree at some time since they began, so it
@@ -36,8 +36,8 @@
 #define FLOOP_NODE_SLOTS	30U
 
 /*
- * A node gets a quarter of its children, or more, before it is split, whether it was
- * made by floop_node_split() or by floop_path_join(): so many levels would take
+ * A node gets a quarter of its children, or more, before it is split in the middle,
+ * whether floop_node_split() made it or floop_path_join(): so many levels would take
  * something like 7^11 changes. A tree that needs more gets no memory.
  */
 #define FLOOP_TREE_LEVELS	12
@@ -55,7 +55,7 @@ struct floop_node {
 
 static_assert(sizeof(struct floop_node) <= 512);
 
-/* A node with so few is joined with one beside it, if they have no more together. */
+/* A node with so few is joined with one beside it, if they have no more together: */
 #define FLOOP_NODE_FEW		(FLOOP_NODE_SLOTS / 4)
 #define FLOOP_NODE_JOINED	(FLOOP_NODE_SLOTS * 3 / 4)
 
@@ -231,7 +231,7 @@ static void floop_path_first(struct floop_path *path, unsigned int level)
 	}
 }
 
-/* The node that the path leads to at @level is not needed any more; there are others. */
+/* The node that the path leads to at @level is not needed any more; others are. */
 static void floop_path_unlink(struct floop_tree *tree, struct floop_path *path,
 			      unsigned int level)
 {
@@ -300,16 +300,18 @@ static struct floop_node *floop_spare_take(struct floop_node **spare,
 /*
  * A slot at @pos of a node that is full. Returns the node behind it, new.
  *
- * Files are gone through in order: if what is new is behind it, a node stays full.
+ * Files are gone through in order. So a leaf may stay full if what is new is behind it,
+ * and others if they are the @last of their level, and the new one is that now. If any
+ * could, one change could split a node on each level, again and again.
  */
-static struct floop_node *floop_node_split(struct floop_node *node,
+static struct floop_node *floop_node_split(struct floop_node *node, bool last,
 					   unsigned int pos, unsigned long key,
 					   void *slot,
 					   struct floop_node **spare)
 {
 	struct floop_node *new = floop_spare_take(spare, node->level);
 
-	if (pos == FLOOP_NODE_SLOTS) {
+	if (pos == FLOOP_NODE_SLOTS && (last || !node->level)) {
 		floop_node_insert(new, 0, key, slot);
 		return new;
 	}
@@ -331,17 +333,22 @@ static void floop_tree_insert(struct floop_tree *tree, unsigned long key,
 	struct floop_path path;
 	struct floop_node *node, *root;
 	void *slot = entry;
-	unsigned int level;
+	unsigned int level, last;
 
 	floop_tree_descend(tree, key, &path);
+	/* From which level on the path goes through the last nodes. */
+	for (last = path.top; last; last--)
+		if (path.pos[last] + 1 < path.node[last]->nr)
+			break;
+
 	for (level = 0; level <= path.top; level++) {
 		node = path.node[level];
 		if (node->nr < FLOOP_NODE_SLOTS) {
 			floop_node_insert(node, path.pos[level] + 1, key, slot);
 			return;
 		}
-		slot = floop_node_split(node, path.pos[level] + 1, key, slot,
-					spare);
+		slot = floop_node_split(node, level >= last,
+					path.pos[level] + 1, key, slot, spare);
 		key = ((struct floop_node *)slot)->key[0];
 	}
 
@@ -351,14 +358,15 @@ static void floop_tree_insert(struct floop_tree *tree, unsigned long key,
 	floop_tree_set_root(tree, root);
 }
 
-/* Joins the nodes at @pos of the one above, and behind it, if that leaves some room. */
+/* Joins the nodes at @pos of the one above, and behind it, if one has few. */
 static bool floop_path_join(struct floop_tree *tree, struct floop_path *path,
 			    unsigned int level, unsigned int pos)
 {
 	const struct floop_node *above = path->node[level + 1];
 	struct floop_node *left = above->slot[pos], *right = above->slot[pos + 1];
 
-	if (left->nr + right->nr > FLOOP_NODE_JOINED)
+	if (min(left->nr, right->nr) > FLOOP_NODE_FEW ||
+	    left->nr + right->nr > FLOOP_NODE_JOINED)
 		return false;
 
 	floop_node_copy(left, right, 0);
@@ -368,7 +376,7 @@ static bool floop_path_join(struct floop_tree *tree, struct floop_path *path,
 	return true;
 }
 
-/* One of the nodes on the way to @index that have few. False: none can be joined. */
+/* A node on the way to @index with one beside it. False: there are none to join. */
 static bool floop_tree_join(struct floop_tree *tree, unsigned long index)
 {
 	struct floop_path path;
@@ -376,8 +384,6 @@ static bool floop_tree_join(struct floop_tree *tree, unsigned long index)
 
 	floop_tree_descend(tree, index, &path);
 	for (level = 0; level < path.top; level++) {
-		if (path.node[level]->nr > FLOOP_NODE_FEW)
-			continue;
 		pos = path.pos[level + 1];
 		if (pos + 1 < path.node[level + 1]->nr &&
 		    floop_path_join(tree, &path, level, pos))

@@ -297,10 +297,11 @@ static void tree_thins_out_above_test(struct kunit *test)
 	tree_thins_out(test, 1000);
 }
 
-/* The same, and all that goes between two goes at once. */
+/* Of each node above leaves the last range stays, the others go at once. */
 static void tree_thins_out_at_once_test(struct kunit *test)
 {
-	const unsigned int all = 100000 / SLOWNESS;
+	const unsigned int below = FLOOP_NODE_SLOTS * FLOOP_NODE_SLOTS / 2;
+	const unsigned int all = 200 / SLOWNESS * below;
 	struct floop_tree tree = {};
 	struct shape shape;
 	unsigned int i;
@@ -310,12 +311,12 @@ static void tree_thins_out_at_once_test(struct kunit *test)
 		if (!(i % 1024))
 			cond_resched();
 	}
-	/* From the end on: what is behind each is not touched again. */
-	for (i = all; i; i -= 1000)
-		replace(test, &tree, 2UL * (i - 1000) + 1, 2UL * i - 1, NULL);
+	/* From the end on: what is before each has all of its own still. */
+	for (i = all - 1; i > below; i -= below)
+		replace(test, &tree, 2UL * (i - below) + 1, 2UL * i - 1, NULL);
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
 	kunit_info(test, "%u ranges in %u nodes\n", shape.ranges, shape.nodes);
-	KUNIT_EXPECT_LE(test, shape.nodes * 7, shape.ranges + 16);
+	KUNIT_EXPECT_LE(test, shape.nodes * 7, shape.ranges + 40 * 7);
 	floop_tree_free(tree.root);
 }
 
@@ -343,6 +344,64 @@ static void tree_changes_in_place_test(struct kunit *test)
 	}
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
 	KUNIT_EXPECT_EQ(test, shape.nodes, 1U);
+	floop_tree_free(tree.root);
+}
+
+/* Between leaves that lose most of what they had is one that never had more than one. */
+static void tree_lone_leaves_test(struct kunit *test)
+{
+	const unsigned int nr_leaves = 3000 / SLOWNESS;
+	const unsigned int slots = FLOOP_NODE_SLOTS;
+	struct floop_tree tree = {};
+	struct shape shape;
+	unsigned long i;
+
+	for (i = 0; i < nr_leaves * slots; i++)
+		replace(test, &tree, 16 * i, 16 * i + 15, xa_mk_value(1 + i % 2));
+	/* Behind each that is full. */
+	for (i = slots - 1; i < nr_leaves * slots; i += slots)
+		replace(test, &tree, 16 * i, 16 * i + 7, xa_mk_value(3));
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
+	KUNIT_EXPECT_GE(test, shape.leaves, 2 * nr_leaves);
+	/* Of each eight stay. */
+	for (i = 0; i < nr_leaves * slots; i += slots)
+		replace(test, &tree, 16 * (i + 5), 16 * (i + slots - 2),
+			xa_mk_value(4));
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
+	kunit_info(test, "%u ranges in %u nodes\n", shape.ranges, shape.nodes);
+	KUNIT_EXPECT_LE(test, shape.nodes * 512, 66 * shape.ranges + 8 * 512);
+	floop_tree_free(tree.root);
+}
+
+/*
+ * Where all is full up to the root, each range is put at the beginning of a leaf that is
+ * the last of its parent.
+ */
+static void tree_before_the_last_test(struct kunit *test)
+{
+	const unsigned int nr_full = FLOOP_NODE_SLOTS * FLOOP_NODE_SLOTS - 1;
+	const unsigned int nr = 20000 / SLOWNESS;
+	const unsigned long step = 1UL << 20;
+	const unsigned long leaf = (nr_full + 1 - FLOOP_NODE_SLOTS) * step;
+	struct floop_tree tree = {};
+	struct shape before, after;
+	unsigned long i;
+
+	for (i = 0; i < nr_full; i++)
+		replace(test, &tree, i * step, (i + 1) * step - 1,
+			xa_mk_value(1 + i % 2));
+	replace(test, &tree, 2 * nr_full * step, 2 * nr_full * step + 7,
+		xa_mk_value(1));
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &before));
+	KUNIT_EXPECT_EQ(test, before.nodes, FLOOP_NODE_SLOTS + 4);
+	for (i = nr; i; i--)
+		replace(test, &tree, leaf + 16 * i, leaf + 16 * i + 7,
+			xa_mk_value(3));
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &after));
+	kunit_info(test, "%u ranges in %u nodes, %u in %u\n", before.ranges,
+		   before.nodes, after.ranges, after.nodes);
+	KUNIT_EXPECT_LE(test, (after.nodes - before.nodes) * 512,
+			37 * (after.ranges - before.ranges) + 8 * 512);
 	floop_tree_free(tree.root);
 }
 
@@ -480,6 +539,8 @@ static struct kunit_case range_tree_cases[] = {
 	KUNIT_CASE(tree_thins_out_above_test),
 	KUNIT_CASE(tree_thins_out_at_once_test),
 	KUNIT_CASE(tree_changes_in_place_test),
+	KUNIT_CASE(tree_lone_leaves_test),
+	KUNIT_CASE(tree_before_the_last_test),
 	KUNIT_CASE(tree_backwards_test),
 	KUNIT_CASE(tree_beside_readers_test),
 	{ }
