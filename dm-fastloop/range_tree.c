@@ -256,21 +256,23 @@ static void floop_path_unlink(struct floop_tree *tree, struct floop_path *path,
 	}
 }
 
-/* No range begins in [first, last] any more; first > 0. */
-static void floop_tree_cut(struct floop_tree *tree, unsigned long first,
+/* No range begins in [first, last] any more; first > 0. Did one? */
+static bool floop_tree_cut(struct floop_tree *tree, unsigned long first,
 			   unsigned long last)
 {
 	struct floop_path path;
 	struct floop_node *leaf;
 	unsigned int pos, end;
+	bool did = false;
 
 	for (;;) {
 		floop_tree_descend(tree, last, &path);
 		leaf = path.node[0];
 		end = path.pos[0] + 1;
 		if (leaf->key[end - 1] < first)
-			return;
+			return did;
 
+		did = true;
 		pos = floop_node_search(leaf, first);
 		if (leaf->key[pos] < first)
 			pos++;
@@ -457,7 +459,8 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 {
 	struct floop_path path;
 	struct floop_ends ends;
-	struct floop_node *root;
+	struct floop_node *root, *had;
+	bool cut;
 
 	if (!tree->root) {
 		root = floop_spare_take(spare, 0);
@@ -466,7 +469,8 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 	}
 
 	ends = floop_tree_ends(tree, first, last, entry);
-	floop_tree_cut(tree, ends.from, ends.behind - 1);
+	cut = floop_tree_cut(tree, ends.from, ends.behind - 1);
+	had = *spare;
 	if (ends.stays) {
 		floop_tree_descend(tree, first, &path);
 		WRITE_ONCE(path.node[0]->slot[path.pos[0]], entry);
@@ -475,6 +479,9 @@ void floop_tree_replace(struct floop_tree *tree, unsigned long first,
 		floop_tree_insert(tree, first, entry, spare);
 	if (ends.adds_after)
 		floop_tree_insert(tree, last + 1, ends.after, spare);
+	/* If no node has fewer than before, and none is new, there is nothing to join. */
+	if (!cut && *spare == had)
+		return;
 	while (floop_tree_join(tree, first) || floop_tree_join(tree, ends.behind))
 		;
 }
