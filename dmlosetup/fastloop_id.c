@@ -13,8 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "escape.h"
+#include "loopdm.h"
 #include "table.h"
 
 static void print_encoded(const char *s)
@@ -48,6 +51,29 @@ static void print_number(const char *name, unsigned int part)
 	snprintf(head, sizeof(head), "%.*s", (int)(len - n), name);
 	if (name_number(head) >= 0)
 		printf("FASTLOOP_BY_NUM=%s\n", name + strlen(NAME_PREFIX));
+}
+
+static void print_range(const struct ident *id, unsigned int part)
+{
+	if (id->offset)
+		printf("-%llu", (unsigned long long)id->offset);
+	print_part(part);
+}
+
+/* The path, if that still leads to the file; not if it is too long for a name. */
+static void print_file(const char *path, const struct ident *id, unsigned int part)
+{
+	struct stat st;
+	char *name;
+
+	if (stat(path, &st) || !ident_is(id, &st))
+		return;
+	name = escape_path(path);
+	if (strlen(name) <= NAME_MAX - strlen("-18446744073709551615-part4294967295")) {
+		printf("FASTLOOP_BY_FILE=%s", name);
+		print_range(id, part);
+	}
+	free(name);
 }
 
 /* Does such a link lead to a loop device? */
@@ -95,6 +121,7 @@ static void print_as_loop(const struct ident *id, unsigned int part)
 int main(int argc, char **argv)
 {
 	const char *name = argv[1], *uuid = argv[2];
+	struct loopdev dev;
 	struct ident id;
 	unsigned int part;
 
@@ -104,15 +131,17 @@ int main(int argc, char **argv)
 	if (ident_parse(uuid, &id))
 		return EXIT_FAILURE;
 
+	loopdm_init();
 	if (!part && id.flags & IDENT_PARTSCAN)
 		printf("FASTLOOP_PARTSCAN=1\n");
 	printf("FASTLOOP_BY_NAME=%s\n", name);
 	print_number(name, part);
 	printf("FASTLOOP_BY_INODE=%u:%u-%llu", id.major, id.minor,
 	       (unsigned long long)id.inode);
-	if (id.offset)
-		printf("-%llu", (unsigned long long)id.offset);
-	print_part(part);
+	print_range(&id, part);
+	if (!loopdm_get_uuid(uuid, &dev) && dev.path)
+		print_file(dev.path, &id, part);
+	loopdev_free(&dev);
 	if (*id.ref) {
 		printf("FASTLOOP_BY_REF=");
 		print_encoded(id.ref);

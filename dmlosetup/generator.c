@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "escape.h"
 #include "tab.h"
 #include "util.h"
 
@@ -26,43 +27,6 @@
 
 /* Where units go; everything is made relative to it. */
 static const char *unit_dir;
-
-static bool is_plain(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-		(c >= 'a' && c <= 'z') || c == ':' || c == '_' || c == '.';
-}
-
-/* As systemd-escape(1) does it. To be freed. */
-static char *escape(const char *s)
-{
-	char *buf = xrealloc(NULL, 4 * strlen(s) + 1), *out = buf;
-
-	for (; *s; s++) {
-		if (*s == '/')
-			*out++ = '-';
-		else if (is_plain(*s) && (*s != '.' || out != buf))
-			*out++ = *s;
-		else
-			out += sprintf(out, "\\x%02x", (unsigned char)*s);
-	}
-	*out = '\0';
-	return buf;
-}
-
-/* "/dev//sdb/" is "dev-sdb", as in systemd-escape --path. To be freed. */
-static char *escape_path(const char *path)
-{
-	char *s = xstrdup(path), *in, *out = s, *escaped;
-
-	for (in = s; *in; in++)
-		if (*in != '/' || (out != s && in[1] && in[1] != '/'))
-			*out++ = *in;
-	*out = '\0';
-	escaped = escape(s);
-	free(s);
-	return escaped;
-}
 
 /* In quotes, with nothing in it that systemd would replace. */
 static void put_quoted(FILE *f, const char *s)

@@ -197,14 +197,14 @@ static int fill(struct loopdev *dev, struct dm_task *dmt)
 	return 0;
 }
 
-int loopdm_get(const char *name, struct loopdev *dev)
+static int get(const char *name, const char *uuid, struct loopdev *dev)
 {
 	struct dm_task *dmt;
 	int rc;
 
 	*reason = '\0';
 	memset(dev, 0, sizeof(*dev));
-	dmt = new_task(DM_DEVICE_TABLE, name, NULL);
+	dmt = new_task(DM_DEVICE_TABLE, name, uuid);
 	if (!dmt)
 		return control_error();
 	dm_task_no_open_count(dmt);
@@ -214,6 +214,16 @@ int loopdm_get(const char *name, struct loopdev *dev)
 		rc = fill(dev, dmt);
 	dm_task_destroy(dmt);
 	return rc;
+}
+
+int loopdm_get(const char *name, struct loopdev *dev)
+{
+	return get(name, NULL, dev);
+}
+
+int loopdm_get_uuid(const char *uuid, struct loopdev *dev)
+{
+	return get(NULL, uuid, dev);
 }
 
 int loopdm_status(const char *uuid, char **status)

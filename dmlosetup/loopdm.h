@@ -57,6 +57,7 @@ const char *loopdm_reason(void);
 
 /* -ENXIO: no such device. -ENODEV: there is one, and it is not ours. */
 int loopdm_get(const char *name, struct loopdev *dev);
+int loopdm_get_uuid(const char *uuid, struct loopdev *dev);
 void loopdev_free(struct loopdev *dev);
 
 /* What the target says of itself; *@status is to be freed. */
