@@ -99,12 +99,17 @@ _ios_reach() {
 	[ "$_IOS" -ge "$count" ]
 }
 
-# wait_ios COUNT NAME [KEY…]: so many more.
+# wait_ios COUNT NAME [KEY…]: so many more, however long a slow machine takes for them,
+# as long as there are some.
 wait_ios() {
-	local count=$1
+	local count=$1 end step=50
 	shift
 	_ios "$@"
-	wait_until 60 _ios_reach $((_IOS + count)) "$@"
+	end=$((_IOS + count))
+	while [ "$_IOS" -lt "$end" ]; do
+		[ $((end - _IOS)) -ge $step ] || step=$((end - _IOS))
+		wait_until 60 _ios_reach $((_IOS + step)) "$@"
+	done
 }
 
 # flowing NAME: I/O is going straight to the disk.
