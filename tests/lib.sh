@@ -218,9 +218,16 @@ mount_fs() {
 	cleanup unmount "$dir"
 }
 
-# unmount DIR: if it is mounted.
+# unmount DIR: if it is mounted. Who has ended may take a moment to let go of it.
 unmount() {
-	! mountpoint -q "$1" || umount "$1" || { sleep 1; umount "$1"; }
+	local tries
+	for tries in {1..10}; do
+		mountpoint -q "$1" || return 0
+		umount "$1" && return
+		echo "unmount: try $tries"
+		sleep 1
+	done
+	return 1
 }
 
 # mkfs_mount TYPE DEV DIR [MKFS OPTION]…
