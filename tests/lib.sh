@@ -218,6 +218,16 @@ mount_fs() {
 	cleanup unmount "$dir"
 }
 
+# unwatched: udev does not look at devices when a writer has closed them, until the test
+# ends; who is there already has to be triggered. Its queue is not stopped for that: it may
+# never go on (systemd 252, when its workers have ended meanwhile, having nothing to do).
+unwatched() {
+	mkdir -p /run/udev/rules.d
+	echo 'SUBSYSTEM=="block", OPTIONS:="nowatch"' >/run/udev/rules.d/00-unwatched.rules
+	cleanup eval 'rm -r /run/udev/rules.d; udevadm control --reload'
+	udevadm control --reload
+}
+
 # unmount DIR: if it is mounted. Who has ended may take a moment to let go of it.
 unmount() {
 	local tries
