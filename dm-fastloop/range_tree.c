@@ -8,7 +8,7 @@
  *
  * What is replaced loses all beginnings in it, leaf by leaf, but those at its ends that
  * are right; and it gets those that are missing there. Nodes that become empty go; of
- * those next to a change two are joined if one has few, and that leaves some room.
+ * those next to a change two are joined if that leaves some room.
  *
  * Readers see words that are being moved from one place of a node to another. A child
  * that they find is complete, and was in the tree at some time since they began, so it
@@ -55,8 +55,7 @@ struct floop_node {
 
 static_assert(sizeof(struct floop_node) <= 512);
 
-/* A node with so few is joined with one beside it, if they have no more together: */
-#define FLOOP_NODE_FEW		(FLOOP_NODE_SLOTS / 4)
+/* Two beside each other are joined if they have no more together. */
 #define FLOOP_NODE_JOINED	(FLOOP_NODE_SLOTS * 3 / 4)
 
 /* From the root, at [top], to a leaf, at [0]. */
@@ -302,9 +301,11 @@ static struct floop_node *floop_spare_take(struct floop_node **spare,
 /*
  * A slot at @pos of a node that is full. Returns the node behind it, new.
  *
- * Files are gone through in order. So a leaf may stay full if what is new is behind it,
- * and others if they are the @last of their level, and the new one is that now. If any
- * could, one change could split a node on each level, again and again.
+ * Files are gone through in order, from the beginning or from anywhere. So a leaf is cut
+ * where the new slot goes, which the next one will be behind, if that leaves it half of
+ * what it has or more. Others are cut in the middle, or stay full if they are the @last
+ * of their level, and the new one is that now: if any could be cut anywhere, one change
+ * could do that to a node on each level, again and again.
  */
 static struct floop_node *floop_node_split(struct floop_node *node, bool last,
 					   unsigned int pos, unsigned long key,
@@ -312,18 +313,17 @@ static struct floop_node *floop_node_split(struct floop_node *node, bool last,
 					   struct floop_node **spare)
 {
 	struct floop_node *new = floop_spare_take(spare, node->level);
+	unsigned int cut = FLOOP_NODE_SLOTS / 2;
 
-	if (pos == FLOOP_NODE_SLOTS && (last || !node->level)) {
-		floop_node_insert(new, 0, key, slot);
-		return new;
-	}
-
-	floop_node_copy(new, node, FLOOP_NODE_SLOTS / 2);
-	floop_node_truncate(node, FLOOP_NODE_SLOTS / 2);
-	if (pos <= node->nr)
+	if (!node->level || (last && pos == FLOOP_NODE_SLOTS))
+		cut = max(cut, pos);
+	floop_node_copy(new, node, cut);
+	floop_node_truncate(node, cut);
+	/* The same change may have another one behind it: there has to be room. */
+	if (pos <= cut && cut + 1 < FLOOP_NODE_SLOTS)
 		floop_node_insert(node, pos, key, slot);
 	else
-		floop_node_insert(new, pos - FLOOP_NODE_SLOTS / 2, key, slot);
+		floop_node_insert(new, pos - cut, key, slot);
 
 	return new;
 }
@@ -360,15 +360,14 @@ static void floop_tree_insert(struct floop_tree *tree, unsigned long key,
 	floop_tree_set_root(tree, root);
 }
 
-/* Joins the nodes at @pos of the one above, and behind it, if one has few. */
+/* Joins the nodes at @pos of the one above, and behind it, if they have few. */
 static bool floop_path_join(struct floop_tree *tree, struct floop_path *path,
 			    unsigned int level, unsigned int pos)
 {
 	const struct floop_node *above = path->node[level + 1];
 	struct floop_node *left = above->slot[pos], *right = above->slot[pos + 1];
 
-	if (min(left->nr, right->nr) > FLOOP_NODE_FEW ||
-	    left->nr + right->nr > FLOOP_NODE_JOINED)
+	if (left->nr + right->nr > FLOOP_NODE_JOINED)
 		return false;
 
 	floop_node_copy(left, right, 0);

@@ -258,6 +258,28 @@ static void tree_in_order_test(struct kunit *test)
 	floop_tree_free(tree.root);
 }
 
+/* From the beginning of each piece, and the pieces in any order. */
+static void tree_in_pieces_test(struct kunit *test)
+{
+	const unsigned int len = 100, nr_pieces = 1009 / SLOWNESS;
+	struct floop_tree tree = {};
+	struct shape shape;
+	unsigned int i, at;
+
+	for (i = 0; i < nr_pieces * len; i++) {
+		at = i / len * 617 % nr_pieces * len + i % len;
+		replace(test, &tree, 8UL * at, 8UL * at + 7,
+			xa_mk_value(1 + at % 2));
+		if (!(i % 1024))
+			cond_resched();
+	}
+	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
+	KUNIT_EXPECT_EQ(test, shape.ranges, nr_pieces * len + 1);
+	kunit_info(test, "%u ranges in %u nodes\n", shape.ranges, shape.nodes);
+	KUNIT_EXPECT_LE(test, shape.nodes * 512, 20 * shape.ranges + 4 * 512);
+	floop_tree_free(tree.root);
+}
+
 /* All but one of each @nr ranges go, and so does the memory. */
 static void tree_thins_out(struct kunit *test, unsigned int nr)
 {
@@ -281,7 +303,7 @@ static void tree_thins_out(struct kunit *test, unsigned int nr)
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &after));
 	kunit_info(test, "%u ranges in %u nodes, %u in %u\n", before.ranges,
 		   before.nodes, after.ranges, after.nodes);
-	KUNIT_EXPECT_LE(test, after.nodes * 7, after.ranges + 16);
+	KUNIT_EXPECT_LE(test, after.nodes * 11, after.ranges + 22);
 	floop_tree_free(tree.root);
 }
 
@@ -316,7 +338,7 @@ static void tree_thins_out_at_once_test(struct kunit *test)
 		replace(test, &tree, 2UL * (i - below) + 1, 2UL * i - 1, NULL);
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
 	kunit_info(test, "%u ranges in %u nodes\n", shape.ranges, shape.nodes);
-	KUNIT_EXPECT_LE(test, shape.nodes * 7, shape.ranges + 40 * 7);
+	KUNIT_EXPECT_LE(test, shape.nodes * 11, shape.ranges + 8 * 11);
 	floop_tree_free(tree.root);
 }
 
@@ -369,7 +391,7 @@ static void tree_lone_leaves_test(struct kunit *test)
 			xa_mk_value(4));
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &shape));
 	kunit_info(test, "%u ranges in %u nodes\n", shape.ranges, shape.nodes);
-	KUNIT_EXPECT_LE(test, shape.nodes * 512, 66 * shape.ranges + 8 * 512);
+	KUNIT_EXPECT_LE(test, shape.nodes * 512, 34 * shape.ranges + 8 * 512);
 	floop_tree_free(tree.root);
 }
 
@@ -406,10 +428,12 @@ static void tree_before_the_last_test(struct kunit *test)
 }
 
 /*
- * Behind leaves and what is above them, all full, each range is put before the one that
- * was put there last, as when somebody reads backwards.
+ * Behind leaves and what is above them, all full, and @nr_before that are in the last
+ * leaf, each range is put before the one that was put there last, as when somebody reads
+ * backwards. They may take @bytes each.
  */
-static void tree_backwards_test(struct kunit *test)
+static void tree_backwards(struct kunit *test, unsigned int nr_before,
+			   unsigned int bytes)
 {
 	const unsigned int nr = 20000 / SLOWNESS;
 	struct floop_tree tree = {};
@@ -417,20 +441,30 @@ static void tree_backwards_test(struct kunit *test)
 	unsigned int i;
 
 	/* The last begins where nothing is known any more. */
-	for (i = 0; i < FLOOP_NODE_SLOTS * FLOOP_NODE_SLOTS - 1; i++)
+	for (i = 0; i < FLOOP_NODE_SLOTS * FLOOP_NODE_SLOTS - 1 + nr_before; i++)
 		replace(test, &tree, i, i, xa_mk_value(1 + i % 2));
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &before));
-	KUNIT_EXPECT_EQ(test, before.nodes, FLOOP_NODE_SLOTS + 1);
 	for (i = nr; i; i--)
 		replace(test, &tree, 1000 + 16UL * i, 1007 + 16UL * i,
 			xa_mk_value(1));
 	KUNIT_EXPECT_TRUE(test, tree_is_right(test, &tree, &after));
 	kunit_info(test, "%u ranges in %u nodes, %u in %u\n", before.ranges,
 		   before.nodes, after.ranges, after.nodes);
-	/* All are half full: 37 bytes a range. */
 	KUNIT_EXPECT_LE(test, (after.nodes - before.nodes) * 512,
-			37 * (after.ranges - before.ranges) + 8 * 512);
+			bytes * (after.ranges - before.ranges) + 8 * 512);
 	floop_tree_free(tree.root);
+}
+
+/* All are half full: 37 bytes a range. */
+static void tree_backwards_test(struct kunit *test)
+{
+	tree_backwards(test, 0, 37);
+}
+
+/* The worst: what is left of each leaf cannot be joined with what is left of the next. */
+static void tree_backwards_behind_some_test(struct kunit *test)
+{
+	tree_backwards(test, 17, 46);
 }
 
 /* --- readers beside a mutator -------------------------------------------- */
@@ -535,6 +569,7 @@ static void range_tree_suite_exit(struct kunit_suite *suite)
 static struct kunit_case range_tree_cases[] = {
 	KUNIT_CASE_PARAM(tree_shape_test, habits_gen_params),
 	KUNIT_CASE(tree_in_order_test),
+	KUNIT_CASE(tree_in_pieces_test),
 	KUNIT_CASE(tree_thins_out_test),
 	KUNIT_CASE(tree_thins_out_above_test),
 	KUNIT_CASE(tree_thins_out_at_once_test),
@@ -542,6 +577,7 @@ static struct kunit_case range_tree_cases[] = {
 	KUNIT_CASE(tree_lone_leaves_test),
 	KUNIT_CASE(tree_before_the_last_test),
 	KUNIT_CASE(tree_backwards_test),
+	KUNIT_CASE(tree_backwards_behind_some_test),
 	KUNIT_CASE(tree_beside_readers_test),
 	{ }
 };
