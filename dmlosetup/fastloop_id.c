@@ -9,11 +9,15 @@
  * to udev or to a shell: all others are written as \xNN.
  */
 #include <blkid.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "escape.h"
@@ -53,25 +57,45 @@ static void print_number(const char *name, unsigned int part)
 		printf("FASTLOOP_BY_NUM=%s\n", name + strlen(NAME_PREFIX));
 }
 
-static void print_range(const struct ident *id, unsigned int part)
+/*
+ * Does the path lead to the file? Who has it open keeps its names in memory, so no disk
+ * and no server is asked, which may not answer: the device that the file system of this
+ * path is on can be the one that udev has this event of.
+ */
+static bool file_is_at(const char *path, const struct ident *id)
 {
-	if (id->offset)
-		printf("-%llu", (unsigned long long)id->offset);
-	print_part(part);
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_CACHED | RESOLVE_NO_SYMLINKS,
+	};
+	struct statx stx;
+	struct stat st;
+	int fd, ret;
+
+	fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	if (fd < 0)
+		return false;
+	ret = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &stx);
+	close(fd);
+	if (ret)
+		return false;
+	st.st_ino = stx.stx_ino;
+	st.st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+
+	return ident_is(id, &st);
 }
 
-/* The path, if that still leads to the file; not if it is too long for a name. */
-static void print_file(const char *path, const struct ident *id, unsigned int part)
+/* Not if it is too long for a name. */
+static void print_file(const char *path, const struct ident *id)
 {
-	struct stat st;
-	char *name;
+	char *name = escape_path(path);
 
-	if (stat(path, &st) || !ident_is(id, &st))
-		return;
-	name = escape_path(path);
-	if (strlen(name) <= NAME_MAX - strlen("-18446744073709551615-part4294967295")) {
+	if (strlen(name) <= NAME_MAX - strlen("@18446744073709551615")) {
 		printf("FASTLOOP_BY_FILE=%s", name);
-		print_range(id, part);
+		/* A character that no name has, so that it is nobody else's. */
+		if (id->offset)
+			printf("@%llu", (unsigned long long)id->offset);
+		putchar('\n');
 	}
 	free(name);
 }
@@ -138,15 +162,21 @@ int main(int argc, char **argv)
 	print_number(name, part);
 	printf("FASTLOOP_BY_INODE=%u:%u-%llu", id.major, id.minor,
 	       (unsigned long long)id.inode);
-	print_range(&id, part);
-	if (!loopdm_get_uuid(uuid, &dev) && dev.path)
-		print_file(dev.path, &id, part);
-	loopdev_free(&dev);
+	if (id.offset)
+		printf("-%llu", (unsigned long long)id.offset);
+	print_part(part);
 	if (*id.ref) {
 		printf("FASTLOOP_BY_REF=");
 		print_encoded(id.ref);
 		print_part(part);
 	}
 	print_as_loop(&id, part);
+	/* Partitions have no event when the file gets another name. */
+	if (!part) {
+		if (!loopdm_get_uuid(uuid, &dev) && dev.path &&
+		    file_is_at(dev.path, &id))
+			print_file(dev.path, &id);
+		loopdev_free(&dev);
+	}
 	return EXIT_SUCCESS;
 }
