@@ -27,10 +27,10 @@
 #define FLOOP_PUNCH_BATCH	64
 
 /*
- * So many sectors are taken out of the map in one mutation: 32,768 blocks of 4 KiB,
- * well below 1 ms
+ * So many sectors are taken out of the map in one mutation: as many ranges at most, which
+ * takes less than 1 ms
  */
-#define FLOOP_PUNCH_STEP	((sector_t)1 << 18)
+#define FLOOP_PUNCH_STEP	((sector_t)1 << 16)
 
 static u64 floop_bio_pos(struct floop_bio *fb)
 {

@@ -41,7 +41,7 @@ struct floop_node *floop_nodes_alloc(unsigned int nr, gfp_t gfp);
 void floop_nodes_free(struct floop_node *nodes);
 
 /*
- * Makes @entry that of [first, last], and of no more; last < ULONG_MAX - 1. It is
+ * Makes @entry that of [first, last], and of no more; last < ULONG_MAX - 2. It is
  * joined with neighbours that have the same. Takes nodes from @spare, which has what
  * floop_tree_need() says. Does not sleep; nodes that are not used any more are freed
  * after readers.
