@@ -100,15 +100,16 @@ _ios_reach() {
 }
 
 # wait_ios COUNT NAME [KEY…]: so many more, however long a slow machine takes for them,
-# as long as there are some.
+# as long as there are some: fifty in ten seconds, in sixty where everything is checked.
 wait_ios() {
-	local count=$1 end step=50
+	local count=$1 end step=50 limit=10
+	[[ $(uname -r) != *debug* ]] || limit=60
 	shift
 	_ios "$@"
 	end=$((_IOS + count))
 	while [ "$_IOS" -lt "$end" ]; do
 		[ $((end - _IOS)) -ge $step ] || step=$((end - _IOS))
-		wait_until 60 _ios_reach $((_IOS + step)) "$@"
+		wait_until $limit _ios_reach $((_IOS + step)) "$@"
 	done
 }
 
