@@ -458,7 +458,7 @@ static void tree_backwards(struct kunit *test, unsigned int nr_before,
 /* All are half full: 37 bytes a range. */
 static void tree_backwards_test(struct kunit *test)
 {
-	tree_backwards(test, 0, 37);
+	tree_backwards(test, 1, 37);
 }
 
 /* The worst: what is left of each leaf cannot be joined with what is left of the next. */

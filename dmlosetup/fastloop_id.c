@@ -11,18 +11,21 @@
 #include <blkid.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "escape.h"
 #include "loopdm.h"
 #include "table.h"
+
+/* How long a look at a file may take. */
+#define PATIENCE_MS	1000
 
 static void print_encoded(const char *s)
 {
@@ -58,31 +61,40 @@ static void print_number(const char *name, unsigned int part)
 }
 
 /*
- * Does the path lead to the file? Who has it open keeps its names in memory, so no disk
- * and no server is asked, which may not answer: the device that the file system of this
- * path is on can be the one that udev has this event of.
+ * Does the path lead to the file? A child looks, and may be left behind: the disk to ask
+ * can be the device that udev has this event of, suspended, or that of a server that
+ * does not answer; who waits for the event would wait, too.
  */
 static bool file_is_at(const char *path, const struct ident *id)
 {
-	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
-		.resolve = RESOLVE_CACHED | RESOLVE_NO_SYMLINKS,
-	};
-	struct statx stx;
+	struct pollfd answer = { .events = POLLIN };
+	bool is = false;
 	struct stat st;
-	int fd, ret;
+	int ends[2];
+	pid_t child;
 
-	fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-	if (fd < 0)
+	if (pipe2(ends, O_CLOEXEC))
 		return false;
-	ret = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &stx);
-	close(fd);
-	if (ret)
-		return false;
-	st.st_ino = stx.stx_ino;
-	st.st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	child = fork();
+	if (!child) {
+		/* udev reads to the end of these. */
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
+		is = !stat(path, &st) && ident_is(id, &st);
+		_exit(write(ends[1], &is, sizeof(is)) != sizeof(is));
+	}
+	close(ends[1]);
+	answer.fd = ends[0];
+	if (child > 0 && poll(&answer, 1, PATIENCE_MS) == 1) {
+		if (read(ends[0], &is, sizeof(is)) != sizeof(is))
+			is = false;
+		waitpid(child, NULL, 0);
+	} else if (child > 0) {
+		kill(child, SIGKILL);
+	}
+	close(ends[0]);
 
-	return ident_is(id, &st);
+	return is;
 }
 
 /* Not if it is too long for a name. */

@@ -224,7 +224,7 @@ mount_fs() {
 unwatched() {
 	mkdir -p /run/udev/rules.d
 	echo 'SUBSYSTEM=="block", OPTIONS:="nowatch"' >/run/udev/rules.d/00-unwatched.rules
-	cleanup eval 'rm -r /run/udev/rules.d; udevadm control --reload'
+	cleanup eval 'rm /run/udev/rules.d/00-unwatched.rules; udevadm control --reload'
 	udevadm control --reload
 }
 
